@@ -1,0 +1,215 @@
+"""What this server and this key can do, known before anything is tried (S44): refused calls count against the key."""
+
+import asyncio
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tui.gateway.client import Client
+from tui.gateway.errors import Forbidden, GatewayError, NotFound, RouteMissing
+from tui.gateway.fields import mapping, word
+from tui.gateway.keys import own_key
+from tui.gateway.schema import Key, User
+
+ADMIN = "proxy_admin"
+VIEWER = "proxy_admin_viewer"
+USER = "internal_user"
+USER_VIEWER = "internal_user_viewer"
+
+BUDGET_FIELDS = frozenset({"max_budget", "soft_budget", "spend", "budget_limits"})
+"""Changing one of these takes an admin of the proxy or of the team, on every release since 1.83."""
+
+
+class Action(StrEnum):
+    """What a person may want to do. The value is the verb that sentences use."""
+
+    LIST_KEYS = "list keys"
+    CREATE = "create keys"
+    EDIT = "edit this key"
+    BLOCK = "block or unblock this key"
+    RESET_SPEND = "reset its spend"
+    DELETE = "delete this key"
+    SEE_USAGE = "see usage"
+    SEE_EVERYONE = "see everyone's keys and usage"
+    MODEL_DETAILS = "see model prices"
+
+
+_WRITES = frozenset({Action.CREATE, Action.EDIT, Action.BLOCK, Action.RESET_SPEND, Action.DELETE})
+_ROUTE_GROUP = {
+    "info_routes": frozenset({Action.LIST_KEYS, Action.MODEL_DETAILS}),
+    "management_routes": frozenset(Action) - {Action.MODEL_DETAILS},
+}
+_ROUTE = {
+    "/key/list": Action.LIST_KEYS,
+    "/key/generate": Action.CREATE,
+    "/key/update": Action.EDIT,
+    "/key/block": Action.BLOCK,
+    "/key/delete": Action.DELETE,
+    "/user/daily/activity": Action.SEE_USAGE,
+    "/model_group/info": Action.MODEL_DETAILS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The gateway's release: `version` as it says, or None where no public route tells."""
+
+    version: str | None = None
+
+    @property
+    def release(self) -> tuple[int, ...] | None:
+        """The version as numbers, for comparison."""
+        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version or "")
+        return tuple(int(part or 0) for part in found.groups()) if found else None
+
+    def at_least(self, *release: int) -> bool:
+        """Whether it is that release or later; an unknown one is taken for a recent one."""
+        return self.release is None or self.release >= release
+
+    @property
+    def key_types(self) -> bool:
+        """Whether `key_type` at creation means anything: 1.74 drops it without a word."""
+        return self.at_least(1, 75)
+
+    @property
+    def clears_expiry(self) -> bool:
+        """Whether an expiry can be taken off a key again: 1.74 ignores the null."""
+        return self.at_least(1, 83)
+
+
+async def server(client: Client) -> Server:
+    """Ask the public routes for the release (they need no rights and count against no key)."""
+
+    async def ask(path: str) -> str | None:
+        try:
+            return word(mapping(await client.get(path)).get("litellm_version"))
+        except GatewayError:
+            return None
+
+    hub, health = await asyncio.gather(ask("/public/model_hub/info"), ask("/health/readiness"))
+    return Server(hub or health)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who the session's key is.
+
+    `key` is its own record: None for the master key, and for a key that may not read itself (`narrow`: made for LLM
+    calls alone, it may list models and nothing else).
+    """
+
+    key: Key | None = None
+    narrow: bool = False
+
+    @property
+    def master(self) -> bool:
+        """Whether it is the proxy's master key."""
+        return self.key is None and not self.narrow
+
+    @property
+    def user_id(self) -> str | None:
+        """The user the key belongs to, where it has one."""
+        return self.key.user_id if self.key else None
+
+
+async def caller(client: Client) -> Caller:
+    """Who the session's key is, in one call. Raises `Unauthorized` for a key that is unknown, blocked or expired."""
+    try:
+        return Caller(key=await own_key(client))
+    except Forbidden:
+        return Caller(narrow=True)
+
+
+async def role(client: Client, who: Caller, own_record: User | None) -> str:
+    """The caller's role, as LiteLLM names it.
+
+    A key of no user, or of a user that is not in the table, has the rights of an internal user.
+    """
+    if who.master:
+        return ADMIN
+    if own_record is not None and own_record.role:
+        return own_record.role
+    try:
+        return word(mapping(await client.get("/management/v1/users/me")).get("user_role")) or USER
+    except (RouteMissing, NotFound, Forbidden):
+        return USER
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What the session may do. `why_not` gives the reason to show, or None where it is allowed."""
+
+    role: str = ADMIN
+    user_id: str | None = None
+    narrow: bool = False
+    routes: tuple[str, ...] = ()
+    read_only: bool = False
+    server: Server = field(default_factory=Server)
+    admin_of: frozenset[str] = frozenset()
+    """Ids of the teams that the caller administers."""
+
+    @property
+    def admin(self) -> bool:
+        """Whether the caller administers the proxy."""
+        return self.role == ADMIN
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller may see everyone's keys and usage."""
+        return self.role in (ADMIN, VIEWER)
+
+    def why_not(self, action: Action, key: Key | None = None, fields: Collection[str] = ()) -> str | None:
+        """Why `action` is not possible, as a sentence; None where it is.
+
+        `key` is the key it would be done to, `fields` what an edit would change, in LiteLLM's names.
+        """
+        if action in _WRITES and self.read_only:
+            return "This session is read-only."
+        if self.narrow:
+            if action is Action.MODEL_DETAILS and self.server.at_least(1, 108):
+                return None
+            return "This key may call models only (key_type llm_api). Ask for a key with management rights."
+        if self.routes and (why := self._routes_forbid(action)):
+            return why
+        if action is Action.SEE_EVERYONE:
+            return None if self.sees_all else "Only an admin sees everyone's."
+        if action not in _WRITES or self.admin:
+            return None
+        if self.role in (VIEWER, USER_VIEWER):
+            return f"The role {self.role} may look and not change."
+        if action is Action.CREATE or key is None:
+            return None
+        return self._own_key_forbids(action, key, fields)
+
+    def _routes_forbid(self, action: Action) -> str | None:
+        allowed: set[Action] = set()
+        for route in self.routes:
+            if route in ("*", "/*"):
+                return None
+            allowed |= _ROUTE_GROUP.get(route, frozenset())
+            if route in _ROUTE:
+                allowed.add(_ROUTE[route])
+        if action in allowed:
+            return None
+        kind = "read_only" if self.routes == ("info_routes",) else ", ".join(self.routes)
+        return f"This session's key is limited to {kind} and may not {action.value}."
+
+    def _own_key_forbids(self, action: Action, key: Key, fields: Collection[str]) -> str | None:
+        team_admin = key.team_id is not None and key.team_id in self.admin_of
+        owner = self.user_id is not None and key.user_id == self.user_id
+        if action in (Action.BLOCK, Action.RESET_SPEND):
+            what = "block keys" if action is Action.BLOCK else "reset spend"
+            return None if team_admin else f"Only an admin may {what}."
+        if action is Action.DELETE:
+            return None if team_admin or owner else "Only its owner or an admin may delete this key."
+        if not owner and not team_admin:
+            return "Only its owner or an admin may edit this key."
+        if not self.server.at_least(1, 75):
+            return None
+        if BUDGET_FIELDS.intersection(fields) and not team_admin:
+            return "Only an admin may change a budget."
+        made_it = key.created_by == self.user_id
+        if not team_admin and not made_it and self.server.at_least(1, 84):
+            return "An admin made this key, so only an admin may edit it."
+        return None

@@ -1,0 +1,160 @@
+"""One connection pool to one LiteLLM gateway, and the one function that every call goes through (S1-S3)."""
+
+import asyncio
+import json
+import ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from tui.gateway import errors
+from tui.gateway.redaction import upstream
+
+Params = Mapping[str, str | int | float | bool | None]
+
+RETRIED_STATUS = frozenset({502, 503, 504})
+ATTEMPTS = 3
+FIRST_WAIT = 0.2
+"""Seconds before the second attempt of a read; doubled for the third."""
+LARGEST_ANSWER = 256 * 1024 * 1024
+"""Bytes; LiteLLM's largest known answer is 45 MB."""
+
+
+async def _reads_only(request: httpx.Request) -> None:
+    """An httpx request hook: it runs before anything is sent, whatever the code above the client does."""
+    if request.method not in ("GET", "HEAD"):
+        raise errors.ReadOnly("This session is read-only; nothing was sent.")
+
+
+class Client:
+    """The shared client of a session.
+
+    `url` is the gateway's base URL; one trailing slash is dropped and a path prefix is kept (S1). `timeout` is in
+    seconds and covers a whole call: connection, every attempt and the body. The key goes into the Authorization
+    header alone, and redirects are not followed, so it never reaches another origin.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout: float = 30.0,
+        read_only: bool = False,
+        ca_file: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.url = url.removesuffix("/")
+        self.host = urlsplit(self.url).netloc.rpartition("@")[2]
+        self.timeout = timeout
+        self.read_only = read_only
+        secure = self.url.startswith("https")
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            verify=ssl.create_default_context(cafile=ca_file) if secure and transport is None else False,
+            limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            event_hooks={"request": [_reads_only] if read_only else []},
+            follow_redirects=False,
+            timeout=None,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def get(self, path: str, params: Params | None = None) -> Any:
+        """Read `path`; the parsed JSON. Network failures and 502 to 504 are tried again, within the timeout.
+
+        Raises one of `errors.GatewayError`'s kinds.
+        """
+        return await self._call("GET", path, params, None, ATTEMPTS)
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Write to `path`, once and never again by itself; the parsed JSON. Raises as `get`."""
+        return await self._call("POST", path, None, body, 1)
+
+    async def _call(
+        self, method: str, path: str, params: Params | None, body: Mapping[str, Any] | None, attempts: int
+    ) -> Any:
+        sent = {name: value for name, value in (params or {}).items() if value is not None}
+        try:
+            async with asyncio.timeout(self.timeout):
+                wait = FIRST_WAIT
+                for attempt in range(1, attempts + 1):
+                    try:
+                        return await self._once(method, path, sent, body)
+                    except (errors.Unreachable, errors.ServerFailed) as error:
+                        again = isinstance(error, errors.Unreachable) or error.status in RETRIED_STATUS
+                        if not again or attempt == attempts:
+                            raise
+                    await asyncio.sleep(wait)
+                    wait *= 2
+        except TimeoutError:
+            raise errors.Unreachable(f"{self.host} did not answer for {self.timeout:g} s.") from None
+
+    async def _once(self, method: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any] | None) -> Any:
+        try:
+            request = self._http.build_request(method, self.url + path, params=params, json=body)
+            response = await self._http.send(request, stream=True)
+            try:
+                content = await self._body(response)
+            finally:
+                await response.aclose()
+        except httpx.InvalidURL as error:
+            raise errors.Unreachable(f"{self.url} is not a usable URL: {error}") from None
+        except httpx.TransportError as error:
+            raise errors.Unreachable(self._why(error)) from None
+        return self._parse(response, content)
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        content = bytearray()
+        async for chunk in response.aiter_bytes():
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                raise errors.BadAnswer(f"{self.host} sent more than {LARGEST_ANSWER >> 20} MB; the answer was dropped.")
+        return bytes(content)
+
+    def _parse(self, response: httpx.Response, content: bytes) -> Any:
+        status = response.status_code
+        if 300 <= status < 400:
+            where = urlsplit(response.headers.get("location", ""))
+            to = f"{where.scheme}://{where.netloc}" if where.netloc else where.path or "nowhere"
+            raise errors.BadAnswer(
+                f"{self.host} redirects to {to}. The key was not sent there; put the address that answers into the "
+                "profile's url.",
+                status=status,
+            )
+        if not 200 <= status < 300:
+            raise errors.from_answer(status, content, response.headers.get("content-type", ""))
+        try:
+            return json.loads(content)
+        except ValueError:
+            said = upstream(content[:200].decode("utf-8", "replace"))
+            raise errors.BadAnswer(
+                f"{self.host} answered with something that is not JSON ({said or 'nothing'}). Is the URL LiteLLM's?",
+                status=status,
+            ) from None
+
+    def _why(self, error: httpx.TransportError) -> str:
+        text = str(error)
+        if isinstance(error, httpx.ConnectError):
+            if "CERTIFICATE" in text or "SSL" in text:
+                return f"The TLS certificate of {self.host} was not accepted: {text}. A private CA goes into ca_file."
+            if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
+                return f"There is no host {self.host}. Check the URL."
+            return f"{self.host} refuses the connection: nothing listens there, or a firewall is in between."
+        if isinstance(error, httpx.UnsupportedProtocol):
+            return f"{self.url} is not a usable URL; it starts with http:// or https://."
+        return f"The connection to {self.host} broke ({text or type(error).__name__})."

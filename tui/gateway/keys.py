@@ -1,0 +1,159 @@
+"""Virtual keys: list, create, change, block, reset, delete (S7-S12). A key is named by its hash alone (S12)."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tui.gateway.client import Client
+from tui.gateway.errors import BadAnswer, NotFound, RouteMissing
+from tui.gateway.schema import Key, NewKey
+
+PAGE = 100
+"""Keys per page; LiteLLM's largest (its default is 10)."""
+AT_ONCE = 4
+"""Pages or reads under way at the same time."""
+
+
+async def list_keys(client: Client, user_id: str | None) -> list[Key]:
+    """Every key of `user_id`, newest first, all pages followed (S7).
+
+    [] with no call where there is no id, and [] for a user that the gateway does not know.
+    """
+    if not user_id:
+        return []
+    try:
+        return await _pages(client, {"user_id": user_id})
+    except NotFound:
+        return []
+
+
+async def list_every_key(client: Client, *, team_id: str | None = None) -> list[Key]:
+    """Every key that the session's key may see (an admin's: everyone's), or those of one team. Paged calls (S37)."""
+    return await _pages(client, {"team_id": team_id})
+
+
+async def own_key(client: Client) -> Key | None:
+    """The record of the key that the session calls with; None for the master key, which has no record."""
+    try:
+        answer = await client.get("/key/info")
+    except NotFound:
+        return None
+    return _from_info(answer)
+
+
+async def key_info(client: Client, hash: str) -> Key | None:
+    """One key as it is now, or None where it is gone.
+
+    Asked through the list: recent releases answer `/key/info` for a deleted key as if it were there.
+    """
+    answer = await client.get("/key/list", {"key_hash": hash, "return_full_object": True, "page": 1, "size": 1})
+    return next((key for key in _rows(answer) if key.hash == hash), None)
+
+
+async def generate_key(client: Client, fields: Mapping[str, Any]) -> NewKey:
+    """Make a key. `fields` as LiteLLM names them, flat: `key_alias`, `user_id`, `duration`, `models`, … (S9).
+
+    A blank alias is left out, as aliases are unique across the proxy and "" would count as one. Raises `Invalid` with
+    `param` where LiteLLM names the field. After `Unreachable` the key may exist all the same: look before a second try.
+    """
+    body = {name: value for name, value in fields.items() if value is not None}
+    body["user_id"] = fields.get("user_id")
+    if not str(body.get("key_alias") or "").strip():
+        body.pop("key_alias", None)
+    answer = await client.post("/key/generate", body)
+    try:
+        return NewKey.model_validate(answer)
+    except ValueError:
+        raise BadAnswer("The gateway said it made a key and gave no secret with it; delete that key.") from None
+
+
+async def update_key(client: Client, hash: str, changes: Mapping[str, Any]) -> Key:
+    """Change only the fields in `changes` (LiteLLM's names); None clears one (S10). The key as it is afterwards.
+
+    `metadata` holds what to add or, with None as value, remove: LiteLLM replaces it wholesale, so it is read and merged.
+    Raises `NotFound` where the key is gone.
+    """
+    body: dict[str, Any] = {"key": hash, **changes}
+    if "metadata" in changes:
+        before = await key_info(client, hash)
+        if before is None:
+            raise NotFound("This key is gone.", status=404)
+        merged = {**before.metadata, **changes["metadata"]}
+        body["metadata"] = {name: value for name, value in merged.items() if value is not None}
+    await client.post("/key/update", body)
+    after = await key_info(client, hash)
+    if after is None:
+        raise NotFound("This key is gone.", status=404)
+    return after
+
+
+async def block_key(client: Client, hash: str) -> None:
+    """Refuse every call with this key from now on; `unblock_key` takes it back."""
+    await client.post("/key/block", {"key": hash})
+
+
+async def unblock_key(client: Client, hash: str) -> None:
+    """Let a blocked key work again."""
+    await client.post("/key/unblock", {"key": hash})
+
+
+async def reset_spend(client: Client, hash: str) -> None:
+    """Set the spend of the budget window to 0 USD. Releases without the route take the update for it."""
+    try:
+        await client.post(f"/key/{hash}/reset_spend", {"reset_to": 0})
+    except RouteMissing:
+        await client.post("/key/update", {"key": hash, "spend": 0})
+
+
+async def delete_keys(client: Client, hashes: Iterable[str]) -> list[str]:
+    """Delete keys for good; the hashes that are still there afterwards, read back, as the answer proves nothing (S11)."""
+    wanted = list(hashes)
+    if not wanted:
+        return []
+    await client.post("/key/delete", {"keys": wanted})
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def left(hash: str) -> bool:
+        async with gate:
+            return await key_info(client, hash) is not None
+
+    there = await asyncio.gather(*(left(hash) for hash in wanted))
+    return [hash for hash, is_there in zip(wanted, there, strict=True) if is_there]
+
+
+async def _pages(client: Client, filters: Mapping[str, str | None]) -> list[Key]:
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def page(number: int) -> Any:
+        async with gate:
+            return await client.get(
+                "/key/list",
+                {
+                    **filters,
+                    "return_full_object": True,
+                    "page": number,
+                    "size": PAGE,
+                    "sort_by": "created_at",
+                    "sort_order": "desc",
+                },
+            )
+
+    first = await page(1)
+    total = first.get("total_pages") if isinstance(first, dict) else None
+    rest = await asyncio.gather(*(page(number) for number in range(2, (total or 1) + 1)))
+    # a key made while the pages are read moves the others along, so one may come twice
+    found = {key.hash: key for answer in (first, *rest) for key in _rows(answer)}
+    return list(found.values())
+
+
+def _rows(answer: Any) -> list[Key]:
+    rows = answer.get("keys") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise BadAnswer("The gateway's key list holds no keys; is the URL LiteLLM's?")
+    return [Key.model_validate(row) for row in rows if isinstance(row, dict) and row.get("token")]
+
+
+def _from_info(answer: Any) -> Key | None:
+    if not isinstance(answer, dict) or not isinstance(answer.get("info"), dict):
+        raise BadAnswer("The gateway's answer about this key holds no key; is the URL LiteLLM's?")
+    return Key.model_validate({"token": answer.get("key"), **answer["info"]})

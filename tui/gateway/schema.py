@@ -1,0 +1,196 @@
+"""The gateway's records: virtual key, user, team, model group. Money is USD, times are aware UTC datetimes."""
+
+from typing import Any, Self
+
+from pydantic import model_validator
+
+from tui.gateway.fields import Amount, Flag, Mapped, Moment, Number, Record, Whole, Word, Words, mapping, word
+
+NO_MODELS = "no-default-models"
+"""LiteLLM's word in `models` for "none"; an empty list means all."""
+
+
+class Key(Record):
+    """A virtual key as `/key/list` and `/key/info` give it (S8). Absent limits are None, never 0.
+
+    `hash` identifies it in every call (S12); `name` is the masked form for eyes. `spend` is that of the budget window,
+    `total_spend` the lifetime's where the release counts it.
+    """
+
+    hash: str
+    name: str
+    alias: Word = None
+    user_id: Word = None
+    team_id: Word = None
+    team_alias: Word = None
+    spend: Amount = 0.0
+    total_spend: Number = None
+    max_budget: Number = None
+    soft_budget: Number = None
+    budget_duration: Word = None
+    budget_reset_at: Moment = None
+    expires_at: Moment = None
+    models: Words = []
+    tpm_limit: Whole = None
+    rpm_limit: Whole = None
+    max_parallel_requests: Whole = None
+    blocked: Flag = False
+    key_type: Word = None
+    allowed_routes: Words = []
+    metadata: Mapped = {}
+    created_at: Moment = None
+    created_by: Word = None
+    updated_at: Moment = None
+    last_used_at: Moment = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_gateway(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "hash" in data:
+            return data
+        found = dict(data)
+        found["hash"] = word(data.get("token")) or word(data.get("token_id")) or ""
+        found["name"] = word(data.get("key_name")) or found["hash"]
+        found["alias"] = data.get("key_alias")
+        found["expires_at"] = data.get("expires")
+        found["last_used_at"] = data.get("last_active")
+        # a key made with budget_id keeps its limits in the budget's own table
+        table = mapping(data.get("litellm_budget_table"))
+        for field in ("max_budget", "soft_budget", "budget_duration", "tpm_limit", "rpm_limit"):
+            if found.get(field) is None:
+                found[field] = table.get(field)
+        return found
+
+    @property
+    def label(self) -> str:
+        """What a person calls the key: its alias, else the masked name."""
+        return self.alias or self.name
+
+    @property
+    def tail(self) -> str:
+        """The last four characters of the masked name, as `…9f3Q`."""
+        return "…" + self.name[-4:]
+
+
+class User(Record):
+    """An internal user of the gateway (S4)."""
+
+    user_id: str
+    email: Word = None
+    alias: Word = None
+    role: Word = None
+    spend: Amount = 0.0
+    max_budget: Number = None
+    budget_duration: Word = None
+    budget_reset_at: Moment = None
+    models: Words = []
+    teams: Words = []
+    tpm_limit: Whole = None
+    rpm_limit: Whole = None
+    metadata: Mapped = {}
+    created_at: Moment = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_gateway(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "role" in data:
+            return data
+        return {
+            **data,
+            "email": data.get("user_email"),
+            "alias": data.get("user_alias"),
+            "role": data.get("user_role"),
+        }
+
+
+class Team(Record):
+    """A team (S14). `admins` are the user ids whose membership says admin."""
+
+    team_id: str
+    alias: Word = None
+    models: Words = []
+    spend: Amount = 0.0
+    max_budget: Number = None
+    budget_duration: Word = None
+    budget_reset_at: Moment = None
+    tpm_limit: Whole = None
+    rpm_limit: Whole = None
+    blocked: Flag = False
+    members: Words = []
+    admins: Words = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_gateway(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "alias" in data:
+            return data
+        rows = [row for row in data.get("members_with_roles") or [] if isinstance(row, dict)]
+        return {
+            **data,
+            "alias": data.get("team_alias"),
+            "members": [row.get("user_id") for row in rows],
+            "admins": [row.get("user_id") for row in rows if row.get("role") == "admin"],
+        }
+
+    @property
+    def label(self) -> str:
+        """What a person calls the team."""
+        return self.alias or self.team_id
+
+
+class Model(Record):
+    """A model group: the public name that a key may call (S13).
+
+    Prices are USD per token and None where unknown (never 0 for unknown); `priced` says whether any is known.
+    """
+
+    name: str
+    providers: Words = []
+    mode: Word = None
+    input_cost_per_token: Number = None
+    output_cost_per_token: Number = None
+    cache_read_cost_per_token: Number = None
+    max_input_tokens: Whole = None
+    max_output_tokens: Whole = None
+    tpm_limit: Whole = None
+    rpm_limit: Whole = None
+    capabilities: Words = []
+    deployments: Words = []
+    description: Word = None
+
+    @property
+    def priced(self) -> bool:
+        """Whether the gateway knows a price for it."""
+        return self.input_cost_per_token is not None or self.output_cost_per_token is not None
+
+
+class NewKey(Record):
+    """The answer of `/key/generate`: the secret, this once, and the record's identity."""
+
+    secret: str
+    hash: str
+    name: str
+    alias: Word = None
+    expires_at: Moment = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_gateway(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "secret" in data:
+            return data
+        return {
+            "secret": data.get("key"),
+            "hash": word(data.get("token")) or word(data.get("token_id")) or "",
+            "name": data.get("key_name") or "",
+            "alias": data.get("key_alias"),
+            "expires_at": data.get("expires"),
+        }
+
+    def __repr_args__(self) -> Any:
+        return [(name, value) for name, value in super().__repr_args__() if name != "secret"]
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> Self:
+        if not self.secret:
+            raise ValueError("the gateway's answer holds no key")
+        return self
