@@ -1,0 +1,375 @@
+"""Gateway keys: where one comes from, how it is fetched, and the wrapper that keeps it out of sight (S3).
+
+A :data:`Credential` says where the key is; only :func:`read_key` gets it. Every failure is a
+:class:`CredentialError` whose text says what to do and holds nothing of the key.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import stat
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tui.files import FileError, check_private
+from tui.gateway.redaction import printable, redact
+
+if TYPE_CHECKING:
+    import asyncio
+
+KEYRING_SERVICE = "litellm-tui"
+COMMAND_SECONDS = 30.0
+KEY_VARIABLES = ("LITELLM_TUI_API_KEY", "LITELLM_PROXY_API_KEY", "LITELLM_API_KEY", "LITELLM_MASTER_KEY")
+"""The variables that may hold a key. No child process gets them."""
+
+_MOST_BYTES = 65_536
+_MOST_COMPLAINT = 200
+
+
+class CredentialError(Exception):
+    """The key could not be had; ``str()`` says why and what to do."""
+
+
+class AskError(CredentialError):
+    """No source is configured for the key: it has to be asked for, and stays in memory."""
+
+
+class Secret:
+    """A key. Only :meth:`reveal` gives it; printing, formatting and pickling never do."""
+
+    __slots__ = ("__value",)
+
+    def __init__(self, value: str) -> None:
+        self.__value = value
+
+    def reveal(self) -> str:
+        """The key itself: for the request header and for what a person asked to see."""
+        return self.__value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(
+            self.__value.encode("utf-8", "surrogatepass"), other.__value.encode("utf-8", "surrogatepass")
+        )
+
+    def __hash__(self) -> int:
+        return hash((Secret, self.__value))
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Secret:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("A secret is never written out.")
+
+
+@dataclass(frozen=True)
+class EnvKey:
+    """The key is in an environment variable; ``value`` is None where the variable was not set."""
+
+    name: str
+    value: Secret | None
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return f"the environment variable {self.name}"
+
+
+@dataclass(frozen=True)
+class CommandKey:
+    """The key is the first line that a command prints."""
+
+    argv: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return f"the command {redact(self.argv[0])}"
+
+
+@dataclass(frozen=True)
+class FileKey:
+    """The key is the first line of a private file."""
+
+    path: Path
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return f"the file {self.path}"
+
+
+@dataclass(frozen=True)
+class KeyringKey:
+    """The key is in the system's keyring, under ``litellm-tui`` and the profile's name."""
+
+    account: str
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return f"the system keyring ({KEYRING_SERVICE}, {self.account})"
+
+
+@dataclass(frozen=True)
+class AskKey:
+    """Nobody said where the key is: ask at start, keep it in memory."""
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return "asked for at start"
+
+
+@dataclass(frozen=True)
+class HeldKey:
+    """The key is here already: typed by the person, or the demo's."""
+
+    secret: Secret
+    where: str = "typed at start"
+
+    def describe(self) -> str:
+        """Where the key comes from, in words, for doctor."""
+        return self.where
+
+
+Credential = EnvKey | CommandKey | FileKey | KeyringKey | AskKey | HeldKey
+
+
+def clean_key(text: str, where: str = "The key") -> Secret:
+    """A key as typed or read: blanks around it dropped, one line of printable ASCII demanded.
+
+    Raises :class:`CredentialError`, which names ``where`` and shows nothing of the text.
+    """
+    key = text.strip()
+    if not key:
+        raise CredentialError(f"{where} is empty.")
+    if key[:7].casefold() == "bearer ":
+        raise CredentialError(f"{where} starts with the word Bearer. Give the key alone.")
+    if not key.isascii():
+        raise CredentialError(
+            f"{where} has characters that no key has (not ASCII). Copy it again, without quotes around it."
+        )
+    if any(not "!" <= c <= "~" for c in key):
+        raise CredentialError(
+            f"{where} has a blank, a line break or a control character in it. Copy it again."
+        )
+    return Secret(key)
+
+
+async def read_key(credential: Credential) -> Secret:
+    """Fetch the key. Raises :class:`CredentialError`; for :class:`AskKey` its subclass :class:`AskError`.
+
+    Commands run without a shell, without this program's terminal or standard input, for 30 s at most, and do
+    not inherit the variables that hold LiteLLM keys. Cancelling ends the command.
+    """
+    match credential:
+        case HeldKey(secret=secret):
+            return secret
+        case EnvKey(name=name, value=value):
+            if value is None:
+                raise CredentialError(
+                    f"The environment variable {name} is not set. Set it to the key, or change the profile."
+                )
+            return clean_key(value.reveal(), f"The key in {name}")
+        case CommandKey(argv=argv):
+            return await _from_command(argv)
+        case FileKey(path=path):
+            return _from_file(path)
+        case KeyringKey(account=account):
+            return await _from_keyring(account)
+        case AskKey():
+            raise AskError("No key is configured. Type it when asked, or say in the profile where it is.")
+
+
+def ask_key(where: str) -> Secret:
+    """Ask for the key on the terminal, unseen. ``where`` names the gateway it is for.
+
+    Raises :class:`CredentialError` without a terminal: a script says where its key is.
+    """
+    import getpass
+    import warnings
+
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise CredentialError(
+            "No key is configured and there is no terminal to ask on. Set LITELLM_TUI_API_KEY, or give the "
+            "profile one of api_key_env, api_key_command, api_key_file, keyring = true."
+        )
+    try:
+        with warnings.catch_warnings():
+            # getpass falls back to reading with echo; better no key than a key on the screen.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            text = getpass.getpass(f"Key for {redact(where)}: ")
+    except (EOFError, getpass.GetPassWarning):
+        raise CredentialError("No key was typed.") from None
+    return clean_key(text, "The key that was typed")
+
+
+async def store_key(account: str, secret: Secret) -> None:
+    """Put a key into the system's keyring for the profile ``account``. Raises :class:`CredentialError`."""
+    await _keyring_call("set_password", account, secret)
+
+
+async def _from_command(argv: tuple[str, ...]) -> Secret:
+    import asyncio
+
+    program = redact(argv[0])
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=child_env(os.environ),
+            # Its own session: it can neither draw over the app nor take its key presses through /dev/tty.
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise CredentialError(
+            f"api_key_command: there is no program {program} here. Check the name and PATH."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a zero byte in an argument"
+        raise CredentialError(f"api_key_command: {program} cannot be started: {reason}.") from None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    timed_out = False
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            output, complaint = await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
+            status = await process.wait()
+    except TimeoutError:
+        timed_out = True
+    finally:
+        await _end(process)
+    if timed_out:
+        raise CredentialError(
+            f"api_key_command: {program} did not end within {COMMAND_SECONDS:g} s and was stopped. "
+            "It cannot ask questions here; run it once by hand."
+        )
+    first = _first_line(output)
+    if status != 0:
+        ended = f"was ended by signal {-status}" if status < 0 else f"failed with status {status}"
+        raise CredentialError(f"api_key_command: {program} {ended}{_said(complaint, first)}.")
+    if not first:
+        raise CredentialError(
+            f"api_key_command: {program} printed nothing{_said(complaint, first)}. "
+            "The key has to be its first line of output."
+        )
+    return clean_key(first, f"The key printed by {program}")
+
+
+async def _drain(stream: asyncio.StreamReader) -> bytes:
+    """What a stream gives until its end; only the first 64 KiB is kept."""
+    kept = bytearray()
+    while chunk := await stream.read(_MOST_BYTES):
+        kept += chunk[: _MOST_BYTES - len(kept)]
+    return bytes(kept)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    import signal
+
+    if process.returncode is not None:
+        return
+    try:
+        # The group, since a script's own children would go on holding the pipes.
+        os.killpg(process.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError, AttributeError):
+        return
+    await process.wait()
+
+
+def _first_line(data: bytes) -> str:
+    lines = data.decode("utf-8", "replace").strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def _said(complaint: bytes, key: str) -> str:
+    text = complaint.decode("utf-8", "replace")
+    if key:
+        text = text.replace(key, "[redacted]")
+    text = redact(printable(text)).strip()
+    if len(text) > _MOST_COMPLAINT:
+        text = text[: _MOST_COMPLAINT - 1] + "…"
+    return f', saying "{text}"' if text else ""
+
+
+def child_env(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment for a child process: as this one, without the variables that hold LiteLLM keys."""
+    return {name: value for name, value in env.items() if name not in KEY_VARIABLES}
+
+
+def _from_file(path: Path) -> Secret:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise CredentialError(f"api_key_file: {path} is not a file.")
+            check_private(path, status)
+            data = file.read(_MOST_BYTES)
+    except FileNotFoundError:
+        raise CredentialError(f"api_key_file: there is no file {path}.") from None
+    except FileError as error:
+        raise CredentialError(f"api_key_file: {error}") from None
+    except OSError as error:
+        raise CredentialError(f"api_key_file: {path} cannot be read: {error.strerror}.") from None
+    first = _first_line(data)
+    if not first:
+        raise CredentialError(f"api_key_file: {path} is empty. The key has to be its first line.")
+    return clean_key(first, f"The key in {path}")
+
+
+async def _from_keyring(account: str) -> Secret:
+    text = await _keyring_call("get_password", account)
+    if not text:
+        raise CredentialError(
+            f"The system keyring has no key for this profile. Run: keyring set {KEYRING_SERVICE} {account}"
+        )
+    return clean_key(text, "The key in the system keyring")
+
+
+async def _keyring_call(name: str, account: str, secret: Secret | None = None) -> str | None:
+    import asyncio
+
+    return await asyncio.to_thread(_keyring, name, account, secret)
+
+
+def _keyring(name: str, account: str, secret: Secret | None) -> str | None:
+    problem: str | None = None
+    try:
+        import importlib
+
+        module = importlib.import_module("keyring")
+    except ImportError:
+        raise CredentialError(
+            "This profile has keyring = true, but keyring is not installed. "
+            "Run: pip install 'litellm-tui[keyring]', or choose another source."
+        ) from None
+    arguments = (KEYRING_SERVICE, account, *((secret.reveal(),) if secret else ()))
+    try:
+        found: str | None = getattr(module, name)(*arguments)
+    # Back ends raise whatever they like: D-Bus, locked, none at all.
+    except Exception as error:
+        said = str(error).replace(secret.reveal(), "[redacted]") if secret else str(error)
+        said = redact(printable(said)).strip()
+        problem = f"{type(error).__name__}{': ' if said else ''}{said[:_MOST_COMPLAINT]}"
+    if problem is not None:
+        # Raised outside the handler, since the back end's own error may hold the key.
+        raise CredentialError(
+            f"The system keyring does not answer ({problem}). Jump hosts often have none: "
+            "use api_key_command or api_key_file instead."
+        )
+    return found
