@@ -1,0 +1,112 @@
+"""The first screen: what is wrong and what to do, never a blank app; and the setup of a first gateway."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from textual.widgets import Input
+
+from tests.screens.driver import Driver, running
+from tui.app import LitellmTui
+from tui.config import Config, Flags, Limits, Provisioning, load, resolve
+from tui.demo import DemoGateway
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def gateway() -> DemoGateway:
+    return DemoGateway(now=NOW)
+
+
+async def test_a_wrong_key_is_told_and_another_one_helps(gateway: DemoGateway) -> None:  # S3
+    wrong = "sk-wrong-0123456789"
+    async with running(gateway, key=wrong, wait=False) as app:
+        screen = await app.see("The gateway refuses this key")
+        assert "does not know this key" in screen and wrong not in screen
+        await app.press("K")
+        await app.see("Another key")
+        await app.type(gateway.master_key)
+        assert gateway.master_key not in app.text()
+        await app.press("enter")
+        await app.see("No keys yet")
+
+
+async def test_no_answer_names_the_host_and_trying_again_works(gateway: DemoGateway) -> None:
+    down = True
+    gateway.intercept("GET", "*", lambda request: _refuse() if down else None, times=-1)
+    async with running(gateway, wait=False) as app:
+        screen = await app.see("llm.example.com refuses the connection")
+        assert "No answer" in screen and "R try again" in screen
+        down = False
+        await app.press("R")
+        await app.see("No keys yet")
+
+
+def _refuse() -> httpx.Response:
+    raise httpx.ConnectError("refused")
+
+
+async def test_a_web_page_is_not_litellm(gateway: DemoGateway) -> None:  # S2
+    page = httpx.Response(502, html="<html><title>Bad Gateway</title><body>nginx</body></html>")
+    gateway.intercept("GET", "/key/info", page, times=9)
+    async with running(gateway, wait=False) as app:
+        screen = await app.see("Bad Gateway")
+        assert "with a web page" in screen
+
+
+async def test_a_missing_user_with_provisioning_off_is_refused_and_nothing_is_made(gateway: DemoGateway) -> None:  # S33
+    async with running(gateway, user="nobody-yet", wait=False) as app:
+        await app.see("You are not on this gateway yet")
+        await app.see("provisioning is off")
+        assert app.writes() == [] and "nobody-yet" not in gateway.users
+
+
+async def test_a_missing_user_is_made_with_the_configured_limits(gateway: DemoGateway) -> None:  # S31, S34
+    limits = Limits(max_budget=25.0, budget_duration="7d", metadata={"cost_centre": "r&d"})
+    provisioning = Provisioning(enabled=True, defaults=limits)
+    async with running(gateway, user="ada@example.com", provisioning=provisioning) as app:
+        await app.see("No keys yet. n makes one.")
+        made = gateway.users["ada@example.com"]
+        assert made["max_budget"] == 25.0 and made["budget_duration"] == "7d"
+        assert made["metadata"]["cost_centre"] == "r&d" and made["metadata"]["provisioned_by"] == "litellm-tui"
+        assert not gateway.keys
+
+
+@asynccontextmanager
+async def setting_up(gateway: DemoGateway, path: Path) -> AsyncIterator[Driver]:
+    app = LitellmTui(None, config=Config(path), flags=Flags(config=path), transport=gateway.transport())
+    async with app.run_test(size=(80, 24)) as pilot:
+        yield Driver(app, pilot, gateway)
+
+
+async def test_setup_names_what_is_wrong_at_its_field(gateway: DemoGateway, tmp_path: Path) -> None:
+    async with setting_up(gateway, tmp_path / "config.toml") as app:
+        await app.see("Connect to a LiteLLM gateway")
+        app.app.screen.query_one("#url", Input).value = "llm.example.com"
+        await app.press("ctrl+t")
+        await app.see("does not start with https:// or http://")
+        app.app.screen.query_one("#url", Input).value = "https://llm.example.com"
+        await app.press("ctrl+t")
+        await app.see("The key is empty")
+        assert gateway.calls == []
+
+
+async def test_setup_tests_then_saves_without_the_key(gateway: DemoGateway, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    async with setting_up(gateway, path) as app:
+        await app.see("Connect to a LiteLLM gateway")
+        app.app.screen.query_one("#url", Input).value = "https://llm.example.com/"
+        app.app.screen.query_one("#key", Input).value = gateway.master_key
+        await app.press("ctrl+t")
+        await app.see("LiteLLM 1.108.0, as everyone with the role proxy_admin")
+        assert not path.exists()
+        await app.press("ctrl+s")
+        await app.see("No keys yet")
+        assert gateway.master_key not in path.read_text()
+        assert path.stat().st_mode & 0o777 == 0o600
+        found = resolve(load(path, {}), Flags(profile="default"), {})
+        assert found is not None and found.url == "https://llm.example.com"

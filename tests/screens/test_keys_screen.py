@@ -1,0 +1,255 @@
+"""The keys screen as a person uses it, over the embedded gateway."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from tests.screens.driver import running
+from tui.demo import DemoGateway
+
+NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def gateway() -> DemoGateway:
+    """Ada with four keys in four states, and Bob with one."""
+    gw = DemoGateway(now=NOW)
+    for name in ("ada", "bob"):
+        gw.add_user(user_id=name, user_role="internal_user")
+    gw.add_key(key_alias="laptop", user_id="ada", spend=3.12, max_budget=10.0, budget_duration="30d", models=["gpt-4o"])
+    gw.add_key(key_alias="batch-eval", user_id="ada", spend=48.2, max_budget=50.0)
+    gw.add_key(key_alias="ci-nightly", user_id="ada", expires=NOW - timedelta(days=2))
+    gw.add_key(key_alias="old-notebook", user_id="ada", blocked=True)
+    gw.add_key(key_alias="bobs", user_id="bob")
+    return gw
+
+
+def by_alias(gateway: DemoGateway, alias: str) -> dict[str, object] | None:
+    return next((key for key in gateway.keys.values() if key["key_alias"] == alias), None)
+
+
+async def test_what_needs_attention_comes_first_in_words(gateway: DemoGateway) -> None:  # S42
+    async with running(gateway, user="ada") as app:
+        lines = app.text().splitlines()
+        assert "ci-nightly" in lines[2] and "expired 2 d ago" in lines[2]
+        assert "old-notebook" in lines[3] and "blocked" in lines[3]
+        assert "batch-eval" in lines[4] and "$48.20 of $50.00, 96 %" in lines[4]
+        assert "bobs" not in app.text()
+        assert "31 % $10" in app.row("laptop")
+        assert "1 Keys 4" in lines[1]
+
+
+async def test_everyone_for_an_admin_who_names_nobody(gateway: DemoGateway) -> None:  # S37, S5
+    async with running(gateway) as app:
+        assert "bobs" in app.text() and "everyone" in app.text()
+        assert all(call.path != "/user/info" for call in gateway.calls)
+
+
+async def test_create_shows_the_secret_once_and_esc_does_not_lose_it(gateway: DemoGateway) -> None:  # S40, S41, S9
+    async with running(gateway, user="ada") as app:
+        await app.press("n")
+        await app.see("New virtual key")
+        await app.press(*["backspace"] * 12)
+        await app.type("new-one")
+        await app.press("ctrl+s")
+        await app.see("the one time")
+        made = by_alias(gateway, "new-one")
+        assert made is not None
+        secret = gateway.secret_for(str(made["token"]))
+        assert secret and made["user_id"] == "ada"
+        assert secret not in app.text() and secret[-4:] in app.text()
+        await app.press("escape")
+        await app.see("D when you have it")
+        await app.press("v")
+        assert secret in app.text()
+        await app.press("D")
+        await app.gone("the one time")
+        await app.see("1 Keys 5")
+        assert secret not in app.text() and secret not in app.toasts()
+
+
+async def test_a_taken_alias_is_refused_at_its_field(gateway: DemoGateway) -> None:  # S40, S2
+    async with running(gateway, user="ada") as app:
+        await app.press("n")
+        await app.see("New virtual key")
+        await app.press(*["backspace"] * 12)
+        await app.type("laptop")
+        await app.press("ctrl+s")
+        screen = (await app.see("already exists")).splitlines()
+        alias = next(number for number, line in enumerate(screen) if "Alias" in line and "laptop" in line)
+        assert "already exists" in screen[alias + 1]
+        assert app.app.focused is not None and app.app.focused.id == "alias"
+
+
+async def test_wrong_input_stays_in_the_form_and_sends_nothing(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("n")
+        await app.see("New virtual key")
+        app.app.screen.query_one("#budget").focus()
+        await app.type("lots")
+        await app.press("ctrl+s")
+        await app.see("An amount in USD")
+        assert app.writes() == []
+
+
+async def test_edit_sends_only_what_changed(gateway: DemoGateway) -> None:  # S10
+    before = dict(by_alias(gateway, "laptop") or {})
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter", "e")
+        await app.see("Edit laptop")
+        app.app.screen.query_one("#budget").focus()
+        await app.press("end", *["backspace"] * 4)
+        await app.type("25")
+        await app.press("ctrl+s")
+        await app.see("$25")
+        update = next(call for call in gateway.calls if call.path == "/key/update")
+        assert update.body == {"key": before["token"], "max_budget": 25.0}
+        after = by_alias(gateway, "laptop") or {}
+        assert after["max_budget"] == 25.0 and after["models"] == before["models"]
+
+
+async def test_block_names_the_key_and_the_consequence_and_no_is_the_default(gateway: DemoGateway) -> None:  # S43
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter", "b")
+        await app.see("Block laptop")
+        assert "refused until it is unblocked" in app.text()
+        await app.press("enter")
+        await app.gone("Block laptop")
+        assert app.writes() == []
+        await app.press("b")
+        await app.see("Block laptop")
+        await app.press("y")
+        await app.until(lambda: bool((by_alias(gateway, "laptop") or {}).get("blocked")), "the block")
+        await app.until(lambda: "blocked" in app.row("laptop"), "the row to say blocked")
+        await app.press("b")
+        await app.see("Unblock laptop")
+        await app.press("y")
+        await app.until(lambda: not (by_alias(gateway, "laptop") or {}).get("blocked"), "the unblocking")
+
+
+async def test_delete_on_two_marked_keys(gateway: DemoGateway) -> None:  # S43, S11
+    async with running(gateway, user="ada") as app:
+        await app.press("space", "space", "d")
+        await app.see("Delete 2 keys?")
+        assert "ci-nightly" in app.text() and "old-notebook" in app.text() and "cannot be undone" in app.text()
+        await app.press("y")
+        await app.see("1 Keys 2")
+        assert by_alias(gateway, "ci-nightly") is None and by_alias(gateway, "old-notebook") is None
+        assert by_alias(gateway, "laptop") is not None
+
+
+async def test_one_failure_of_several_is_told_with_its_reason(gateway: DemoGateway) -> None:
+    gateway.intercept("POST", "/key/block", httpx.Response(500, json={"error": {"message": "the disk is full"}}))
+    async with running(gateway, user="ada") as app:
+        await app.press("asterisk", "b")
+        await app.see("Block 3 keys?")
+        await app.press("y")
+        await app.see("not everything went through")
+        assert "the disk is full" in app.text() and app.text().count("✔") == 2
+
+
+async def test_reset_spend(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("batch")
+        await app.press("enter", "z")
+        await app.see("$48.20 counted against its budget becomes $0.00")
+        await app.press("y")
+        await app.until(lambda: (by_alias(gateway, "batch-eval") or {}).get("spend") == 0, "the reset")
+        await app.gone("96 %")
+
+
+async def test_filter_sort_and_no_match(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", size=(120, 30)) as app:
+        await app.press("slash")
+        await app.type("zzz")
+        await app.see("No key matches “zzz”. esc clears the filter.")
+        await app.press("escape")
+        await app.gone("No key matches")
+        await app.press("s", "s", "S")
+        await app.see("Spend ▼")
+        rows = [line for line in app.text().splitlines() if line[2:].startswith(("laptop", "batch-eval"))]
+        assert rows[-2].startswith("! batch-eval") and rows[-1].startswith("  laptop")
+
+
+async def test_what_an_own_key_may_not_do_is_never_tried(gateway: DemoGateway) -> None:  # S44, S38
+    own = gateway.add_key(key_alias="adas-own", user_id="ada", created_by="default_user_id")
+    async with running(gateway, key=own) as app:
+        assert "user" in app.text().splitlines()[0]
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter")
+        for press, reason in (
+            ("b", "Only an admin may block keys."),
+            ("e", "An admin made this key"),
+            ("z", "reset spend"),
+        ):
+            await app.press(press)
+            await app.until(lambda reason=reason: reason in app.toasts(), reason)  # type: ignore[misc]
+        await app.press("enter")
+        await app.see("block or unblock: Only an admin may block keys.")
+        assert app.writes() == []
+        assert all(call.status < 400 for call in gateway.calls if "info" in call.path or "list" in call.path)
+
+
+async def test_read_only_writes_nothing(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", read_only=True) as app:
+        assert "READ-ONLY" in app.text()
+        for press in ("n", "e", "b", "z", "d"):
+            await app.press(press)
+        await app.until(lambda: app.toasts().count("read-only") >= 1, "the reason")
+        assert app.writes() == []
+
+
+async def test_gateway_down_keeps_the_list_and_says_its_age(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        gateway.intercept("GET", "/key/list", httpx.ConnectError("refused"), times=3)
+        await app.press("R")
+        await app.see("R tries again")
+        assert "laptop" in app.text() and "llm.example.com refuses the connection" in app.text()
+        await app.press("R")
+        await app.gone("R tries again")
+
+
+async def test_no_keys_yet(gateway: DemoGateway) -> None:
+    gateway.add_user(user_id="eve", user_role="internal_user")
+    async with running(gateway, user="eve") as app:
+        assert "No keys yet. n makes one." in app.text()
+
+
+async def test_a_key_for_models_alone_says_so_and_asks_for_nothing_else(gateway: DemoGateway) -> None:  # S44
+    narrow = gateway.add_key(key_alias="narrow", user_id="ada", key_type="llm_api", allowed_routes=["llm_api_routes"])
+    async with running(gateway, key=narrow) as app:
+        await app.see("This key may call models only")
+        assert [call.path for call in gateway.calls if call.status == 403] == ["/key/info"]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 50)])
+async def test_alias_and_key_stay_at_every_size(gateway: DemoGateway, size: tuple[int, int]) -> None:
+    async with running(gateway, user="ada", size=size) as app:
+        row = app.row("laptop")
+        assert "…" in row
+        assert all(len(line) <= size[0] for line in app.text().splitlines())
+        assert ("Owner" in app.text()) == (size[0] == 200)
+
+
+async def test_hostile_names_are_text(gateway: DemoGateway) -> None:
+    gateway.add_key(key_alias="[red]x[/red] [/x] [@click=app.leave]", user_id="ada")
+    gateway.add_key(key_alias="esc\x1b[31mape\x07 \u202eright-to-left", user_id="ada")
+    gateway.add_key(key_alias="日本語の鍵", user_id="ada")
+    async with running(gateway, user="ada", size=(200, 30)) as app:
+        assert "[red]x[/red] [/x] [@click=app.leave]" in app.text()
+        assert "\x1b" not in app.text() and "\u202e" not in app.text()
+        assert "日本語の鍵" in app.text()
+        await app.press("slash")
+        await app.type("red")
+        await app.press("enter", "d")
+        await app.see("Delete [red]x[/red]")
+        await app.press("n")
+        await app.press("enter")
+        await app.see("no budget limit")

@@ -1,0 +1,127 @@
+"""Small dialogs: confirm a consequence, ask for a line of text, show results."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from tui import look
+from tui.formatting import plain
+
+
+class Confirm(ModalScreen[bool]):
+    """Names what would be done and what follows from it. The safe answer has the focus; `y` or the button does it."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", id="confirm.yes"),
+        Binding("n,escape", "answer(False)", "no", id="confirm.no"),
+        Binding("left,right,h,l", "app.focus_next", "other button", show=False, id="confirm.other"),
+    ]
+
+    def __init__(self, title: str, lines: Sequence[str], verb: str) -> None:
+        super().__init__()
+        self._heading = title
+        self._lines = lines
+        self._verb = verb
+
+    def compose(self) -> ComposeResult:
+        """Title, consequence, and the two answers, the harmless one first."""
+        with Vertical(classes="dialog"):
+            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            with VerticalScroll(can_focus=False, classes="dialog-text"):
+                yield Static(Text("\n".join(plain(line) for line in self._lines)))
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("No, leave it  n", id="no", compact=True)
+                yield Button(Text(f"{plain(self._verb)}  y"), id="yes", variant="error", compact=True)
+
+    def on_mount(self) -> None:
+        """The harmless answer is the one that a stray enter gives."""
+        self.query_one("#no").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """A button answers."""
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        """A key answers."""
+        self.dismiss(answer)
+
+
+class AskText(ModalScreen[str | None]):
+    """One line of text, checked before it is taken: `check` gives a sentence, or None where the text is good."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "back", id="ask.back")]
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        value: str = "",
+        hint: str = "",
+        secret: bool = False,
+        check: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        super().__init__()
+        self._heading = title
+        self._value = value
+        self._hint = hint
+        self._secret = secret
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        """Title, the input, and a line for what is wrong."""
+        with Vertical(classes="dialog"):
+            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            field = Input(self._value, password=self._secret, compact=True, select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+            yield Static(Text(plain(self._hint), style=look.DIM), id="hint")
+            yield Static("", id="wrong", classes="wrong")
+            yield Static(Text("enter takes it · esc goes back", style=look.DIM))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take the text where it is good."""
+        wrong = self._check(event.value)
+        if wrong:
+            self.query_one("#wrong", Static).update(Text(plain(wrong)))
+        else:
+            self.dismiss(event.value)
+
+    def action_cancel(self) -> None:
+        """Nothing is taken."""
+        self.dismiss(None)
+
+
+class Results(ModalScreen[None]):
+    """What came of an action on several keys, one line each; failures carry their reason."""
+
+    CSS_PATH = "dialogs.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "close", "close", id="results.close")]
+
+    def __init__(self, title: str, lines: Sequence[tuple[str, bool]]) -> None:
+        super().__init__()
+        self._heading = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """Title and lines: ✔ done, ✘ failed."""
+        body = Text()
+        for line, good in self._lines:
+            body.append("✔ " if good else "✘ ", style=look.GOOD if good else look.BAD)
+            body.append(plain(line) + "\n")
+        with Vertical(classes="dialog"):
+            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            with VerticalScroll(classes="dialog-text"):
+                yield Static(body)
+            yield Static(Text("esc closes", style=look.DIM))
+
+    def action_close(self) -> None:
+        """Back to the screen."""
+        self.dismiss(None)

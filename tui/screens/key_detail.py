@@ -1,0 +1,191 @@
+"""Everything known about one virtual key, with its last 30 days and what can be done with it."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from rich.text import Text
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui import look
+from tui.charts import sparkline
+from tui.formatting import ago, count, money, percent, plain, resets, until
+from tui.gateway.capabilities import Action
+from tui.gateway.durations import in_words
+from tui.gateway.errors import GatewayError
+from tui.gateway.schema import NO_MODELS, Key
+from tui.gateway.state import Budget, Expiry, budget, expiry, used
+from tui.gateway.usage import key_usage, last_days
+from tui.screens.key_text import bar
+from tui.widgets.bars import Line
+from tui.workspace import Workspace
+
+ACTIONS = (
+    ("e", "edit", "edit", Action.EDIT),
+    ("b", "block", "block or unblock", Action.BLOCK),
+    ("z", "reset_spend", "reset spend", Action.RESET_SPEND),
+    ("d", "delete", "delete", Action.DELETE),
+)
+"""Key, the keys screen's action, label, and the right it takes."""
+
+
+class KeyDetail(ModalScreen[str | None]):
+    """Dismissed with the action to run on the key, or None."""
+
+    CSS_PATH = ["dialogs.tcss", "key_detail.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "close", "back", id="detail.back"),
+        *(Binding(key, f"run('{name}')", label, id=f"detail.{name}") for key, name, label, _ in ACTIONS),
+        Binding("y", "run('copy_id')", "copy id", id="detail.copy"),
+        Binding("j,down", "scroll(1)", "down", show=False, id="detail.down"),
+        Binding("k,up", "scroll(-1)", "up", show=False, id="detail.up"),
+    ]
+
+    def __init__(self, workspace: Workspace, key: Key) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._record = key
+
+    def compose(self) -> ComposeResult:
+        """The record, the last 30 days, the actions."""
+        with Vertical(classes="dialog detail"):
+            yield Static(self._title(), classes="dialog-title")
+            with VerticalScroll(classes="detail-text"):
+                yield Static(self._facts())
+                yield Line(id="days")
+            yield Static(self._actions(), id="actions")
+
+    def on_mount(self) -> None:
+        """The last 30 days come later."""
+        self._show_days("")
+        if self._workspace.session.rights.why_not(Action.SEE_USAGE) is None:
+            self._show_days("reading …")
+            self._load_days()
+
+    def _title(self) -> Text:
+        key = self._record
+        title = Text(plain(key.label), style=look.STRONG)
+        title.append(f"  {plain(key.name)}", style="not bold dim")
+        if key.blocked:
+            title.append("  blocked", style=look.BAD)
+        return title
+
+    def _facts(self) -> Text:
+        key, now = self._record, self._workspace.clock()
+        page = Text()
+
+        def fact(label: str, value: str | None, style: str = "") -> None:
+            if value:
+                page.append(f"{label:<13}", style=look.DIM)
+                page.append(f"{plain(value)}\n", style=style)
+
+        part = used(key.spend, key.max_budget)
+        if part is None:
+            fact("Spend", f"{money(key.spend)}, no budget limit")
+        else:
+            style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "")
+            state = {Budget.OVER: "  over budget", Budget.NEAR: "  near its budget"}.get(budget(key), "")
+            fact(
+                "Spend", f"{money(key.spend)} of {money(key.max_budget)}  {bar(part, 20)}{percent(part)}{state}", style
+            )
+            window = in_words(key.budget_duration) if key.budget_duration else None
+            fact(
+                "Budget",
+                f"every {window}, {resets(key.budget_duration, key.budget_reset_at, now)}"
+                if window
+                else "never resets",
+            )
+        if key.soft_budget is not None:
+            fact("Soft budget", money(key.soft_budget))
+        if key.total_spend is not None and key.total_spend != key.spend:
+            fact("All time", money(key.total_spend))
+        end_style = {Expiry.EXPIRED: look.BAD, Expiry.SOON: look.WARN}.get(expiry(key, now), "")
+        stamp = f", {_stamp(key.expires_at)}" if key.expires_at else ""
+        fact("Expires", until(key.expires_at, now) + stamp, end_style)
+        if key.models == [NO_MODELS]:
+            fact("Models", "none")
+        else:
+            fact("Models", ", ".join(key.models) or "all")
+        fact("Tokens/min", count(key.tpm_limit) if key.tpm_limit is not None else "no limit")
+        fact("Requests/min", count(key.rpm_limit) if key.rpm_limit is not None else "no limit")
+        if key.max_parallel_requests is not None:
+            fact("In parallel", count(key.max_parallel_requests))
+        fact("Owner", key.user_id or "nobody")
+        fact("Team", self._workspace.team_label(key.team_id) or None)
+        fact("Type", key.key_type if key.key_type != "default" else None)
+        fact("Routes", ", ".join(key.allowed_routes) or None)
+        fact(
+            "Created",
+            f"{_stamp(key.created_at)}{' by ' + key.created_by if key.created_by else ''}" if key.created_at else None,
+        )
+        fact("Changed", _stamp(key.updated_at) if key.updated_at and key.updated_at != key.created_at else None)
+        fact("Last used", ago(key.last_used_at, now) if key.last_used_at else None)
+        for name, value in key.metadata.items():
+            fact("Metadata", f"{name} = {value}")
+        # as wide as an 80-column dialog lets it be, on one line
+        page.append("Hash ", style=look.DIM)
+        page.append(f"{plain(key.hash)}\n")
+        return page
+
+    def _actions(self) -> Text:
+        rights = self._workspace.session.rights
+        line = Text()
+        reasons: list[str] = []
+        for letter, _, label, action in ACTIONS:
+            reason = rights.why_not(action, self._record)
+            line.append(letter, style="dim strike" if reason else look.STRONG)
+            line.append(f" {label}   ", style=look.DIM if reason else "")
+            if reason:
+                reasons.append(f"{label}: {reason}")
+        line.append("y", style=look.STRONG)
+        line.append(" copy id   ")
+        line.append("esc", style=look.STRONG)
+        line.append(" back")
+        for reason in dict.fromkeys(reasons):
+            line.append(f"\n{plain(reason)}", style=look.WARN)
+        return line
+
+    @work(exclusive=True)
+    async def _load_days(self) -> None:
+        start, end = last_days(30, self._workspace.clock().date())
+        try:
+            usage = await key_usage(self._workspace.session.client, self._record.hash, start, end)
+        except GatewayError as error:
+            self._show_days(f"not read: {error}")
+            return
+        days = [row.metrics for row in usage.daily]
+        totals = usage.totals
+        if not totals.api_requests:
+            self._show_days("no requests")
+            return
+        failed = f" ({count(totals.failed_requests)} failed)" if totals.failed_requests else ""
+        self._show_days(
+            f"{sparkline([day.spend for day in days], 30)}  {money(totals.spend)}\n"
+            f"{'':<13}{sparkline([day.api_requests for day in days], 30)}  {count(totals.api_requests)} requests{failed}"
+        )
+
+    def _show_days(self, text: str) -> None:
+        line = Text(f"{'30 days':<13}" if text else "", style=look.DIM)
+        # newlines are this program's own here; names from the gateway never are in it
+        line.append("\n".join(plain(each) for each in text.split("\n")), style="not dim")
+        self.query_one("#days", Line).show(line)
+
+    def action_close(self) -> None:
+        """Back to the list."""
+        self.dismiss(None)
+
+    def action_run(self, action: str) -> None:
+        """Leave, and do it from the list."""
+        self.dismiss(action)
+
+    def action_scroll(self, lines: int) -> None:
+        """Move the page."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def _stamp(when: datetime | None) -> str:
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when else ""

@@ -1,0 +1,98 @@
+"""How a virtual key is put into words and cells: state, budget, end, and why it needs attention."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from tui import look
+from tui.formatting import ago, count, models_summary, money, percent, resets, until
+from tui.gateway.schema import Key
+from tui.gateway.state import Budget, Expiry, Reason, budget, expiry, used
+from tui.widgets.table import Cell
+
+BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(part: float, cells: int) -> str:
+    """A bar of `cells` for a part of 1, in eighths of a cell; more than 1 is a full bar."""
+    eighths = round(max(0.0, min(part, 1.0)) * cells * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (BLOCKS[rest] if rest else "")).ljust(cells)
+
+
+def budget_cell(key: Key) -> Cell:
+    """Bar, per cent and limit; the words alone where there is no limit (S42)."""
+    part = used(key.spend, key.max_budget)
+    if part is None:
+        return Cell("no limit", look.DIM)
+    style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "")
+    mark = {Budget.OVER: "!", Budget.NEAR: "!"}.get(budget(key), " ")
+    limit = money(key.max_budget).removesuffix(".00")
+    return Cell(f"{bar(part, 5)}{mark}{percent(part):>5} {limit}", style)
+
+
+def end_cell(key: Key, now: datetime) -> Cell:
+    """Whether the key works and until when: blocked first, then the expiry (S42)."""
+    if key.blocked:
+        return Cell("blocked", look.BAD)
+    style = {Expiry.EXPIRED: look.BAD, Expiry.SOON: look.WARN, Expiry.NEVER: look.DIM}.get(expiry(key, now), "")
+    return Cell(until(key.expires_at, now), style)
+
+
+def limits(key: Key) -> str:
+    """Tokens and requests per minute, "" where neither is limited."""
+    pieces = []
+    if key.tpm_limit is not None:
+        pieces.append(f"{count(key.tpm_limit)} tpm")
+    if key.rpm_limit is not None:
+        pieces.append(f"{count(key.rpm_limit)} rpm")
+    return " · ".join(pieces)
+
+
+def spent_of(key: Key, now: datetime) -> str:
+    """`$48.20 of $50, 96 %, resets in 6 d`."""
+    part = used(key.spend, key.max_budget)
+    if part is None:
+        return money(key.spend)
+    window = resets(key.budget_duration, key.budget_reset_at, now)
+    return f"{money(key.spend)} of {money(key.max_budget)}, {percent(part)}{', ' + window if window else ''}"
+
+
+def why(key: Key, reason: Reason, now: datetime) -> str:
+    """The reason for attention, with its figures."""
+    match reason:
+        case Reason.EXPIRED | Reason.EXPIRING:
+            return until(key.expires_at, now)
+        case Reason.OVER | Reason.NEAR:
+            return spent_of(key, now)
+        case Reason.BLOCKED:
+            return "blocked: every call with it is refused"
+        case Reason.UNUSED:
+            if key.last_used_at:
+                return f"not used since {ago(key.last_used_at, now)}".replace(" ago", "").replace("since", "for")
+            return f"never used, made {ago(key.created_at, now)}"
+
+
+REMEDY: dict[Reason, tuple[str, str]] = {
+    Reason.EXPIRED: ("e", "new end"),
+    Reason.OVER: ("e", "budget"),
+    Reason.BLOCKED: ("b", "unblock"),
+    Reason.EXPIRING: ("e", "new end"),
+    Reason.NEAR: ("e", "budget"),
+    Reason.UNUSED: ("d", "delete"),
+}
+"""The key to press and what it does, by reason."""
+
+SORTS: dict[str, Callable[[Key], object]] = {
+    "alias": lambda key: key.label,
+    "key": lambda key: key.tail,
+    "spend": lambda key: key.spend,
+    "budget": lambda key: used(key.spend, key.max_budget),
+    "expires": lambda key: key.expires_at,
+    "models": lambda key: models_summary(key.models),
+    "limits": lambda key: key.rpm_limit if key.rpm_limit is not None else key.tpm_limit,
+    "team": lambda key: key.team_alias or key.team_id,
+    "owner": lambda key: key.user_id,
+    "created": lambda key: key.created_at,
+    "used": lambda key: key.last_used_at,
+}
+"""What each column sorts by; absent values come last."""

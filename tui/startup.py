@@ -1,0 +1,283 @@
+"""From settings to a session: connect, know who is calling, provision, and have the first list of keys (S30-S38)."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import httpx
+
+from tui import identity
+from tui.config import Provisioning, Settings
+from tui.credentials import CredentialError, HeldKey, read_key
+from tui.gateway import capabilities, keys, teams
+from tui.gateway.capabilities import Action, Caller, Rights, Server
+from tui.gateway.client import Client
+from tui.gateway.errors import (
+    BadAnswer,
+    Conflict,
+    Forbidden,
+    GatewayError,
+    Invalid,
+    NotFound,
+    RouteMissing,
+    Unauthorized,
+    Unreachable,
+)
+from tui.gateway.provisioning import Grant, NotProvisioned, Person, ensure_user
+from tui.gateway.schema import Key, Team, User
+from tui.gateway.users import user_info
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A running connection: who calls, what they may do, and what was read at the start.
+
+    `user_id` is whom keys and usage are about; None means everyone's, for an admin who named nobody (S37). `user` is
+    that user's record, None for everyone and for an own key whose user is not in the table.
+    """
+
+    client: Client
+    settings: Settings
+    server: Server
+    caller: Caller
+    rights: Rights
+    user_id: str | None = None
+    user: User | None = None
+    teams: tuple[Team, ...] = ()
+    keys: tuple[Key, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def everyone(self) -> bool:
+        """Whether keys and usage are those of all users."""
+        return self.user_id is None and self.rights.sees_all
+
+    @property
+    def about(self) -> str:
+        """Whom the session is about, for the header."""
+        if self.user_id:
+            return self.user_id
+        if self.everyone:
+            return "everyone"
+        return self.caller.key.label if self.caller.key else "this key"
+
+    @property
+    def owner(self) -> str | None:
+        """The user id that a new key gets (S9): the user at hand, else the caller's own."""
+        return self.user_id or self.caller.user_id
+
+    async def load_keys(self) -> list[Key]:
+        """The keys of whom the session is about, as they are now. A key of no user sees itself alone."""
+        if self.rights.why_not(Action.LIST_KEYS):
+            return []
+        if self.user_id:
+            return await keys.list_keys(self.client, self.user_id)
+        if self.everyone:
+            return await keys.list_every_key(self.client)
+        own = await keys.own_key(self.client)
+        return [own] if own else []
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no session: a title, a sentence of what is so, and what to do, one line each."""
+
+    title: str
+    sentence: str
+    advice: tuple[str, ...] = field(default_factory=tuple)
+
+
+def grant_for(provisioning: Provisioning, groups: list[str]) -> Grant:
+    """What a new user with these Unix groups gets: the first role that fits, over the defaults (S31, S32)."""
+    values = provisioning.defaults.model_dump()
+    role = next((role for role in provisioning.roles if role.group in groups), None)
+    if role is not None:
+        metadata = {**values["metadata"], **role.metadata}
+        values |= role.model_dump(include=role.model_fields_set - {"group"}) | {"metadata": metadata}
+    if values["max_budget"] == "unlimited":
+        values["max_budget"] = None
+    return Grant(**values)
+
+
+async def start(
+    settings: Settings,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    said: Callable[[str], None] = lambda _: None,
+) -> Session:
+    """Connect with `settings` and come back with a session; `said` is told each step in a few words.
+
+    Raises `CredentialError`, or one of `GatewayError`'s kinds; `explain` makes a `Trouble` of either. The client is
+    closed again on failure.
+    """
+    said("reading the key")
+    secret = await read_key(settings.credential)
+    # once read, the key stays in memory: a command or a question is not repeated at a reconnect
+    settings = replace(settings, credential=HeldKey(secret))
+    client = Client(
+        settings.url,
+        secret.reveal(),
+        timeout=settings.timeout,
+        read_only=settings.read_only,
+        ca_file=str(settings.ca_file) if settings.ca_file else None,
+        transport=transport,
+    )
+    try:
+        said(f"connecting to {client.host}")
+        server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
+        return await _session(client, settings, server, caller, said)
+    except BaseException:
+        await client.aclose()
+        raise
+
+
+async def _session(
+    client: Client, settings: Settings, server: Server, caller: Caller, said: Callable[[str], None]
+) -> Session:
+    warnings: list[str] = []
+    if caller.narrow:
+        rights = Rights(role=capabilities.USER, narrow=True, read_only=settings.read_only, server=server)
+        return Session(client, settings, server, caller, rights, warnings=settings.ignored)
+    rights = Rights(
+        role=capabilities.ADMIN if caller.master else capabilities.USER,
+        user_id=caller.user_id,
+        routes=tuple(caller.key.allowed_routes) if caller.key else (),
+        read_only=settings.read_only,
+        server=server,
+    )
+    user_id = settings.user if caller.master else caller.user_id
+    said("reading keys and teams" if user_id else "reading everyone's keys")
+    found = await _read(client, rights, user_id, caller)
+    if not caller.master:
+        role = await capabilities.role(client, caller, found.user)
+        rights = replace(rights, role=role)
+        if rights.sees_all and settings.user != caller.user_id:
+            # an admin's own key is for looking after others: whom, is the profile's to say (S37)
+            user_id = settings.user
+            found = await _read(client, rights, user_id, caller)
+        elif settings.user and settings.user != caller.user_id and not rights.sees_all:
+            warnings.append(f"This key belongs to {caller.user_id or 'no user'}; the user {settings.user} is ignored.")
+    user = found.user
+    if user_id and rights.sees_all and user_id != caller.user_id and user is None:
+        grant = _grant(settings, warnings) if settings.provisioning.enabled and rights.admin else None
+        if grant is not None:
+            said(f"creating the user {user_id}")
+        user = await ensure_user(client, _person(settings, user_id), grant, warn=warnings.append)
+        found = await _read(client, rights, user_id, caller)
+    rights = replace(
+        rights,
+        admin_of=frozenset(team.team_id for team in found.teams if rights.user_id in team.admins),
+        makes_keys_in=frozenset(team.team_id for team in found.teams if "/key/generate" in team.member_permissions),
+    )
+    return Session(
+        client,
+        settings,
+        server,
+        caller,
+        rights,
+        user_id=user_id,
+        user=user,
+        teams=tuple(found.teams),
+        keys=tuple(found.keys),
+        warnings=(*settings.ignored, *warnings),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    user: User | None
+    keys: list[Key]
+    teams: list[Team]
+
+
+async def _read(client: Client, rights: Rights, user_id: str | None, caller: Caller) -> _Found:
+    async def no_keys() -> list[Key]:
+        return [caller.key] if caller.key else []
+
+    async def listed() -> list[Key]:
+        if rights.why_not(Action.LIST_KEYS):
+            return await no_keys()
+        if user_id:
+            return await keys.list_keys(client, user_id)
+        return await (keys.list_every_key(client) if rights.sees_all else no_keys())
+
+    async def teamed() -> list[Team]:
+        if rights.why_not(Action.LIST_KEYS) or not (user_id or rights.sees_all):
+            return []
+        try:
+            return await teams.list_teams(client, user_id)
+        except RouteMissing:
+            return []
+
+    user, found_keys, found_teams = await asyncio.gather(user_info(client, user_id or ""), listed(), teamed())
+    return _Found(user, found_keys, found_teams)
+
+
+def _person(settings: Settings, user_id: str) -> Person:
+    account = settings.account
+    return Person(
+        user_id=user_id,
+        identity=f"unix:{account or user_id}@{socket.gethostname()}",
+        email=user_id if "@" in user_id else None,
+        display_name=identity.display_name(account) if account else None,
+    )
+
+
+def _grant(settings: Settings, warnings: list[str]) -> Grant:
+    groups: list[str] = []
+    if settings.provisioning.roles:
+        try:
+            groups = identity.groups(settings.account)
+        except LookupError as error:
+            warnings.append(f"{error} The default limits are used.")
+    return grant_for(settings.provisioning, groups)
+
+
+def explain(error: Exception, settings: Settings) -> Trouble:
+    """`error` in a person's words: what is wrong and what to do about it."""
+    where = settings.sources.get("url", "the settings")
+    key_from = settings.credential.describe()
+    if isinstance(error, CredentialError):
+        return Trouble("No key", str(error), (f"The key comes from {key_from}.",))
+    if isinstance(error, NotProvisioned):
+        return Trouble("You are not on this gateway yet", str(error))
+    if isinstance(error, GatewayError) and error.type == "budget_exceeded":
+        return Trouble(
+            "Over budget",
+            str(error),
+            ("This release lets such a key see nothing. Ask an admin for more, or wait for the budget's reset.",),
+        )
+    if isinstance(error, Unauthorized):
+        advice = {
+            "expired_key": "The key has expired: ask for a new one.",
+            "token_not_found_in_db": "The gateway does not know this key: deleted, or another gateway's.",
+        }.get(error.type or "", "Check that the key is this gateway's, not expired and not blocked.")
+        return Trouble("The gateway refuses this key", str(error), (advice, f"The key comes from {key_from}."))
+    if isinstance(error, Unreachable):
+        return Trouble(
+            "No answer",
+            str(error),
+            (
+                f"The address {settings.url} comes from {where}.",
+                "Check it, the network, and that the proxy runs.",
+            ),
+        )
+    if isinstance(error, BadAnswer | RouteMissing):
+        return Trouble(
+            "That is not LiteLLM",
+            str(error),
+            (
+                f"The address {settings.url} comes from {where}.",
+                "It should be the proxy's base address, with its path prefix if it has one.",
+            ),
+        )
+    if isinstance(error, Invalid | NotFound | Conflict | Forbidden):
+        return Trouble(
+            "The gateway refused",
+            str(error),
+            ("Trying again will not help: check the user and the provisioning limits in the profile.",),
+        )
+    if isinstance(error, GatewayError):
+        return Trouble("The gateway failed", str(error), ("Try again; if it stays, the proxy's log says why.",))
+    raise error

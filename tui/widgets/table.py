@@ -1,0 +1,256 @@
+"""A table of records: columns of fixed widths that give way on narrow terminals, and as few repaints as possible."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import DataTable
+
+from tui.formatting import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `width` in cells without the gap; columns with the highest `drop` leave first, 0 never does.
+
+    What is left over goes to the columns with `grow`, from the left; each takes up to `most` cells, without it all.
+    """
+
+    id: str
+    title: str
+    width: int
+    right: bool = False
+    drop: int = 0
+    grow: bool = False
+    sortable: bool = True
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a cell shows. `text` is cleaned and cut to the column; `style` is a Rich style.
+
+    With `part` (0 to 1) the cell shows a bar of that part of the column's width instead.
+    """
+
+    text: str = ""
+    style: str = ""
+    part: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record's row: `key` identifies it across updates."""
+
+    key: str
+    cells: Mapping[str, Cell]
+    marked: bool = False
+
+
+class RecordTable(DataTable[Text]):
+    """Rows of records with a row cursor that stays on its record while the list around it changes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select_cursor", "open", show=False, id="table.open", tooltip="Open the row"),
+        Binding("j", "cursor_down", "down", show=False, id="table.down"),
+        Binding("k", "cursor_up", "up", show=False, id="table.up"),
+        Binding("g", "scroll_top", "first", show=False, id="table.first"),
+        Binding("G", "scroll_bottom", "last", show=False, id="table.last"),
+        Binding("ctrl+d", "page_down", "page down", show=False, id="table.page-down"),
+        Binding("ctrl+u", "page_up", "page up", show=False, id="table.page-up"),
+    ]
+
+    class Left(Message):
+        """The cursor was moved beyond the first row (`down` False) or the last one."""
+
+        def __init__(self, table: "RecordTable", down: bool) -> None:
+            super().__init__()
+            self.table = table
+            self.down = down
+
+        @property
+        def control(self) -> "RecordTable":
+            """The table."""
+            return self.table
+
+    class SortBy(Message):
+        """A column's title was clicked."""
+
+        def __init__(self, table: "RecordTable", column: str) -> None:
+            super().__init__()
+            self.table = table
+            self.column = column
+
+        @property
+        def control(self) -> "RecordTable":
+            """The table."""
+            return self.table
+
+    def __init__(self, columns: Sequence[Column], *, show_header: bool = True, id: str | None = None) -> None:
+        super().__init__(
+            cursor_type="row", show_header=show_header, cell_padding=0, zebra_stripes=False, id=id, show_cursor=True
+        )
+        self._all = tuple(columns)
+        self._widths: dict[str, int] = {}
+        self._rows: list[Row] = []
+        self._sorted: tuple[str, bool] = ("", False)
+
+    @property
+    def current(self) -> str | None:
+        """The key of the row under the cursor; None in an empty table."""
+        return self._rows[self.cursor_row].key if 0 <= self.cursor_row < len(self._rows) else None
+
+    @property
+    def visible_columns(self) -> list[str]:
+        """The ids of the columns that fit, from the left."""
+        return list(self._widths)
+
+    def show(self, rows: Sequence[Row], *, sorted_by: str = "", reverse: bool = False) -> None:
+        """Draw `rows`, touching only the cells that differ from what is drawn."""
+        fresh = list(rows)
+        if (sorted_by, reverse) != self._sorted:
+            self._sorted = (sorted_by, reverse)
+            self._widths = {}
+        if self._fit() or [row.key for row in fresh] != [row.key for row in self._rows]:
+            self._refill(fresh)
+            return
+        for before, after in zip(self._rows, fresh, strict=True):
+            if before == after:
+                continue
+            for name, width in self._widths.items():
+                drawn = self._draw(after, name, width)
+                old = self.get_cell(after.key, name)
+                if old != drawn or old.style != drawn.style or before.marked != after.marked:
+                    self.update_cell(after.key, name, drawn)
+        self._rows = fresh
+
+    def go_to(self, key: str) -> None:
+        """Put the cursor on that row, where it is there."""
+        for index, row in enumerate(self._rows):
+            if row.key == key:
+                self.move_cursor(row=index, animate=False)
+                return
+
+    def _refill(self, rows: list[Row]) -> None:
+        current, index = self.current, self.cursor_row
+        self.clear(columns=not self._drawn_columns_fit())
+        if not self.columns:
+            for column in self._shown():
+                self.add_column(self._title(column), width=self._widths[column.id], key=column.id)
+        self._rows = rows
+        for row in rows:
+            self.add_row(*(self._draw(row, name, width) for name, width in self._widths.items()), key=row.key)
+        if rows:
+            keys = [row.key for row in rows]
+            where = keys.index(current) if current in keys else min(index, len(rows) - 1)
+            self.move_cursor(row=max(0, where), animate=False)
+
+    def _drawn_columns_fit(self) -> bool:
+        return [(str(key.value), column.width) for key, column in self.columns.items()] == list(
+            self._widths.items()
+        ) and all(column.label == self._title(self._by_id(str(key.value))) for key, column in self.columns.items())
+
+    def _by_id(self, name: str) -> Column:
+        return next(column for column in self._all if column.id == name)
+
+    def _shown(self) -> list[Column]:
+        room = self.size.width or self.app.size.width
+        shown = list(self._all)
+        while sum(column.width + 1 for column in shown) > room:
+            worst = max(shown, key=lambda column: column.drop)
+            if worst.drop == 0:
+                break
+            shown.remove(worst)
+        return shown
+
+    def _fit(self) -> bool:
+        """Choose columns and widths for the present size; whether that changed anything."""
+        shown = self._shown()
+        widths = {column.id: column.width + 1 for column in shown}
+        spare = (self.size.width or self.app.size.width) - sum(widths.values())
+        for column in shown:
+            if column.grow and spare > 0:
+                more = spare if column.most is None else min(spare, max(0, column.most - column.width))
+                widths[column.id] += more
+                spare -= more
+        changed = widths != self._widths
+        self._widths = widths
+        return changed
+
+    def _title(self, column: Column) -> Text:
+        name, reverse = self._sorted
+        mark = ("▼" if reverse else "▲") if column.id == name else ""
+        width = self._widths[column.id]
+        if mark and cell_len(column.title) + 2 >= width:
+            # the mark says more than the title's last letters
+            return self._cut(set_cell_size(column.title, max(0, width - 2)).rstrip() + mark, width, column.right)
+        return self._cut(f"{column.title} {mark}".strip(), width, column.right)
+
+    def _draw(self, row: Row, name: str, width: int) -> Text:
+        cell = row.cells.get(name, Cell())
+        if cell.part is not None:
+            return self._cut(bar(cell.part, width - 1), width, False, cell.style)
+        return self._cut(plain(cell.text), width, self._by_id(name).right, cell.style)
+
+    @staticmethod
+    def _cut(text: str, width: int, right: bool, style: str = "") -> Text:
+        room = width - 1
+        if cell_len(text) > room:
+            text = set_cell_size(text, max(0, room - 1)).rstrip() + "…"
+        pad = " " * max(0, room - cell_len(text))
+        return Text(f"{pad}{text} " if right else f"{text}{pad} ", style=style or Style(), no_wrap=True, end="")
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Choose the columns anew for the new width."""
+        if self._fit():
+            self._refill(self._rows)
+
+    def action_cursor_down(self) -> None:
+        """Move down; beyond the last row, tell the screen."""
+        if self.cursor_row >= self.row_count - 1:
+            self.post_message(self.Left(self, down=True))
+        else:
+            super().action_cursor_down()
+
+    def action_cursor_up(self) -> None:
+        """Move up; beyond the first row, tell the screen."""
+        if self.cursor_row <= 0:
+            self.post_message(self.Left(self, down=False))
+        else:
+            super().action_cursor_up()
+
+    def on_data_table_header_selected(self, event: DataTable.HeaderSelected) -> None:
+        """A click on a title sorts by it."""
+        event.stop()
+        name = str(event.column_key.value)
+        if self._by_id(name).sortable:
+            self.post_message(self.SortBy(self, name))
+
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(part: float, cells: int) -> str:
+    """A bar for `part` of 1 in at most `cells` cells; more than 0 always leaves a mark, more than 1 is a full bar."""
+    eighths = round(max(0.0, min(part, 1.0)) * cells * 8)
+    full, rest = divmod(max(eighths, 1) if part > 0 else 0, 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "")
+
+
+def next_sort(columns: Sequence[Column], current: str) -> str:
+    """The sortable column after `current`, the first after the last; "" stands for the list's own order."""
+    names = ["", *(column.id for column in columns if column.sortable)]
+    following: Iterator[tuple[str, str]] = pairwise([*names, names[0]])
+    return next((after for before, after in following if before == current), "")
+
+
+def sort_key(value: Any) -> tuple[bool, Any]:
+    """A key that puts absent values last and compares words without case."""
+    return (value is None, value.lower() if isinstance(value, str) else value if value is not None else 0)
