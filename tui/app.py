@@ -20,7 +20,7 @@ from tui.formatting import plain
 from tui.gateway.redaction import redact
 from tui.palette import Actions
 from tui.screens.base import MODES, MainScreen
-from tui.startup import Session
+from tui.startup import Session, demo
 from tui.workspace import Workspace, utc_now
 
 Severity = Literal["information", "warning", "error"]
@@ -178,12 +178,8 @@ def _screen(mode: str, workspace: Workspace) -> MainScreen:
 
 def run(settings: Settings | None, config: Config, flags: Flags) -> int:
     """Run the app in the terminal until the person leaves; the exit code."""
-    transport = None
-    clock = utc_now
+    transport, clock = None, utc_now
     if settings is not None and settings.demo:
-        from tui.demo import DemoGateway
-
-        gateway = DemoGateway.believable()
-        transport, clock = gateway.transport(), gateway.clock
+        settings, transport, clock = demo(settings)
     app = LitellmTui(settings, config=config, flags=flags, transport=transport, clock=clock)
     return app.run() or app.return_code or 0

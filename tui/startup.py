@@ -4,12 +4,13 @@ import asyncio
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import httpx
 
 from tui import identity
 from tui.config import Provisioning, Settings
-from tui.credentials import CredentialError, HeldKey, read_key
+from tui.credentials import CredentialError, HeldKey, Secret, read_key
 from tui.gateway import capabilities, keys, teams
 from tui.gateway.capabilities import Action, Caller, Rights, Server
 from tui.gateway.client import Client
@@ -232,6 +233,15 @@ def _grant(settings: Settings, warnings: list[str]) -> Grant:
         except LookupError as error:
             warnings.append(f"{error} The default limits are used.")
     return grant_for(settings.provisioning, groups)
+
+
+def demo(settings: Settings) -> tuple[Settings, httpx.AsyncBaseTransport, Callable[[], datetime]]:
+    """The embedded gateway for `--demo`: settings (an admin, about one person), its transport and its clock."""
+    from tui.demo import DemoGateway
+
+    gateway = DemoGateway.believable()
+    credential = HeldKey(Secret(gateway.master_key))
+    return replace(settings, credential=credential, user=gateway.demo_user), gateway.transport(), gateway.clock
 
 
 def explain(error: Exception, settings: Settings) -> Trouble:
