@@ -11,7 +11,6 @@ from typing import ClassVar, Literal, cast
 import httpx
 from rich.segment import Segments
 from rich.text import Text
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from tui import clipboard
@@ -21,12 +20,13 @@ from tui.gateway.redaction import redact
 from tui.palette import Actions
 from tui.screens.base import MODES, MainScreen
 from tui.startup import Session, demo
+from tui.typeahead import InOrder
 from tui.workspace import Workspace, utc_now
 
 Severity = Literal["information", "warning", "error"]
 
 
-class LitellmTui(App[int]):
+class LitellmTui(InOrder[int]):
     """litellm-tui.
 
     `settings` None opens the setup screen. `transport` replaces the network (the demo, tests), `clock` the time.

@@ -32,9 +32,9 @@ COLUMNS = (
     Column("alias", "Alias", 14, grow=True),
     Column("key", "Key", 5),
     Column("spend", "Spend", 8, right=True, drop=1),
-    Column("budget", "Budget", 17, drop=2),
+    Column("budget", "Budget", 18, drop=2),
     Column("expires", "Expires", 15),
-    Column("models", "Models", 11, drop=3, grow=True),
+    Column("models", "Models", 10, drop=3, grow=True),
     Column("team", "Team", 12, drop=5),
     Column("owner", "Owner", 18, drop=6),
     Column("used", "Last used", 10, drop=7),
@@ -112,6 +112,7 @@ class KeysScreen(MainScreen):
         field = Input(placeholder="alias, key, owner, team or model", id="filter", compact=True)
         field.cursor_blink = False
         yield field
+        yield Line(id="filtered")
         yield RecordTable(COLUMNS, id="keys")
         yield Line(id="empty", classes="empty")
 
@@ -169,6 +170,11 @@ class KeysScreen(MainScreen):
         self._all.show([self._row(key) for key in shown], sorted_by=self._sort or "alias", reverse=self._reverse)
         self._all.display = bool(shown)
         self._say_empty(bool(shown))
+        filtered = self.query_one("#filtered", Line)
+        filtered.display = bool(self._needle and shown) and not self.query_one("#filter").display
+        if filtered.display:
+            words = f" “{plain(self._needle)}”: {len(shown)} of {len(self.workspace.keys)} keys. esc clears the filter."
+            filtered.show(Text(words, style=look.GOOD))
         self.refresh_bars()
 
     def on_resize(self) -> None:
@@ -318,17 +324,17 @@ class KeysScreen(MainScreen):
 
     @on(Input.Submitted, "#filter")
     def on_filter_done(self) -> None:
-        """Enter goes to the list."""
-        if self._all.row_count:
-            self._all.focus()
-        self.query_one("#filter").display = bool(self._needle)
+        """Enter goes to the list; what is filtered stays in words."""
+        self.query_one("#filter").display = False
+        self.set_focus(self._all if self._all.row_count else None)
+        self.draw()
 
     def action_back(self) -> None:
         """Marks first, then the filter."""
         field = self.query_one("#filter", Input)
         if self._marks and not field.has_focus:
             self._marks = set()
-        elif field.display:
+        elif field.display or self._needle:
             field.value = ""
             self._needle = ""
             field.display = False
