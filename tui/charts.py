@@ -288,12 +288,7 @@ def _scale(highest: float, rows: int, unit: str) -> _Scale:
         if count > 6 or (rows >= 4 and count < 2):
             continue
         step = _round_up(highest * apart / rows, whole=unit == "" and highest >= 1)
-        cost = (
-            step / apart * rows / highest
-            - 1
-            + 0.12 * abs(count - 4)
-            + (0.3 if apart == 1 and rows > 3 else 0)
-        )
+        cost = step / apart * rows / highest - 1 + 0.12 * abs(count - 4) + (0.3 if apart == 1 and rows > 3 else 0)
         if best is None or cost < best[0]:
             best = (cost, apart, step)
     assert best is not None
@@ -348,9 +343,7 @@ def _columns(totals: list[float], columns: int) -> list[_Bar]:
         return []
     if count > columns:
         edges = [i * count // columns for i in range(columns + 1)]
-        return [
-            _Bar(max(range(a, b), key=lambda i: totals[i]), x, 1) for x, (a, b) in enumerate(pairwise(edges))
-        ]
+        return [_Bar(max(range(a, b), key=lambda i: totals[i]), x, 1) for x, (a, b) in enumerate(pairwise(edges))]
     slot = columns / count
     edges = [i * columns // count for i in range(count + 1)]
     if slot < 3:
@@ -418,9 +411,7 @@ def _fills(series: Sequence[Series], ascii: bool) -> list[Fill]:
     return [(_REST if s.rest else next(named, _REST)).for_terminal(ascii) for s in series]
 
 
-def _legend(
-    title: str, entries: Sequence[tuple[Fill, str]], width: int, height: int, ascii: bool
-) -> list[Text]:
+def _legend(title: str, entries: Sequence[tuple[Fill, str]], width: int, height: int, ascii: bool) -> list[Text]:
     """The title, then marker and name of each series, on up to three lines as the height allows."""
     title = _cut(_clean(title, ascii), width)
     names = [_clean(name, ascii) or "?" for _, name in entries]
@@ -476,9 +467,7 @@ def _human(label: str, day: date | None) -> str:
     if day is None:
         # plotext counts a character as a cell.
         return "".join(c if cell_len(c) == 1 else "?" for c in _clean(label))[:10]
-    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[
-        day.month - 1
-    ]
+    month = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")[day.month - 1]
     if len(label) > 7:
         return f"{day.day} {month}"
     return f"{month} {day.year}" if day.month == 1 else month
@@ -511,9 +500,7 @@ def _panel(
         shift = 0 if scale.ticks else gutter
         figure.plot_size(width - shift, scale.rows + (1 if ticks is None else 2))
         figure.axes(False, axis="x", side="upper").axes(False, axis="y", side="right")
-        figure.ruler("x").lim(0, max(1, columns - 1)).ticks(
-            [c for c, _ in ticks or ()], [t for _, t in ticks or ()]
-        )
+        figure.ruler("x").lim(0, max(1, columns - 1)).ticks([c for c, _ in ticks or ()], [t for _, t in ticks or ()])
         figure.ruler("y").lim(0, max(1, scale.rows - 1))
         figure.ruler("y").ticks([r for r, _ in scale.ticks], [t.rjust(gutter) for _, t in scale.ticks])
         _draw_cells(plotext, figure, cells)

@@ -62,9 +62,7 @@ def osc52(data: bytes) -> str:
     return f"\x1b]52;c;{base64.b64encode(data).decode('ascii')}\x07"
 
 
-def _through_tmux(
-    data: bytes, env: Mapping[str, str], write: Callable[[str], object] | None
-) -> CopyResult | None:
+def _through_tmux(data: bytes, env: Mapping[str, str], write: Callable[[str], object] | None) -> CopyResult | None:
     """None: this tmux cannot be reached, so the terminal is tried as if there were none."""
     buffer = f"litellm-tui-{os.getpid()}"
     # One command line for both, so that tmux drops the buffer even if this program is killed in between.
@@ -83,9 +81,7 @@ def _through_tmux(
     return None
 
 
-def _tmux(
-    arguments: list[str], data: bytes, env: Mapping[str, str]
-) -> subprocess.CompletedProcess[bytes] | None:
+def _tmux(arguments: list[str], data: bytes, env: Mapping[str, str]) -> subprocess.CompletedProcess[bytes] | None:
     child = {name: env[name] for name in _CHILD_ENV if name in env}
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         return subprocess.run(
@@ -94,13 +90,9 @@ def _tmux(
     return None
 
 
-def _through_terminal(
-    data: bytes, env: Mapping[str, str], write: Callable[[str], object] | None
-) -> CopyResult:
+def _through_terminal(data: bytes, env: Mapping[str, str], write: Callable[[str], object] | None) -> CopyResult:
     if write is None or env.get("TERM", "") in _NO_CLIPBOARD:
-        return CopyResult(
-            "none", "Not copied: this terminal has no clipboard. Show it, or write it to a file."
-        )
+        return CopyResult("none", "Not copied: this terminal has no clipboard. Show it, or write it to a file.")
     try:
         write(osc52(data))
     except OSError:

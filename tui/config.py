@@ -223,9 +223,7 @@ _Words = list[Annotated[str, Field(min_length=1)]]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True
-    )
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class Limits(_Table):
@@ -242,12 +240,8 @@ class Limits(_Table):
     )
     models: _Words = Field(default_factory=list, description="a list of model names; [] is all models")
     teams: _Words = Field(default_factory=list, description="a list of team ids")
-    tpm_limit: int | None = Field(
-        default=None, ge=0, description="tokens per minute, a whole number, 0 or more"
-    )
-    rpm_limit: int | None = Field(
-        default=None, ge=0, description="requests per minute, a whole number, 0 or more"
-    )
+    tpm_limit: int | None = Field(default=None, ge=0, description="tokens per minute, a whole number, 0 or more")
+    rpm_limit: int | None = Field(default=None, ge=0, description="requests per minute, a whole number, 0 or more")
     user_role: Literal["proxy_admin", "proxy_admin_viewer", "internal_user", "internal_user_viewer"] = Field(
         default="internal_user",
         description='"internal_user", "internal_user_viewer", "proxy_admin_viewer" or "proxy_admin"',
@@ -306,9 +300,7 @@ class Profile(_Table):
         default=None, min_length=1, description="the path of a file with mode 0600; its first line is the key"
     )
     keyring: bool = Field(default=False, description="true or false")
-    user: str | None = Field(
-        default=None, description='a user name, or "login" for the login name of this machine'
-    )
+    user: str | None = Field(default=None, description='a user name, or "login" for the login name of this machine')
     user_id_domain: str | None = Field(
         default=None,
         pattern=r"^@?[^@\s]+$",
@@ -323,9 +315,7 @@ class Profile(_Table):
         description="seconds, above 0, up to 3600",
     )
     allow_http: bool = Field(default=False, description="true or false")
-    ca_file: str | None = Field(
-        default=None, min_length=1, description="the path of a PEM file with CA certificates"
-    )
+    ca_file: str | None = Field(default=None, min_length=1, description="the path of a PEM file with CA certificates")
     provisioning: Provisioning = Field(default_factory=lambda: Provisioning())
 
 
@@ -570,11 +560,10 @@ def _profile_rules(profile: dict[str, Any]) -> Iterable[tuple[str, str]]:
         except UrlError as error:
             yield "url", error.with_hint()
     command = profile.get("api_key_command")
-    if isinstance(command, list) and command:
-        # A key in an argument is there for all to see in the list of processes.
-        words = [word for word in command if isinstance(word, str) and "\0" not in word]
-        if words != command or not words[0].strip() or any(redact(word) != word for word in words):
-            yield "api_key_command", f"not such a list. Allowed: {_allowed_for(Profile, 'api_key_command')}."
+    # A key in an argument would be there for all to see in the list of processes.
+    words = [word for word in command if isinstance(word, str)] if isinstance(command, list) else []
+    if words and words == command and (not words[0].strip() or any(redact(w) != w or "\0" in w for w in words)):
+        yield "api_key_command", f"not such a list. Allowed: {_allowed_for(Profile, 'api_key_command')}."
     user = profile.get("user")
     if isinstance(user, str):
         try:
@@ -722,7 +711,7 @@ def _places(flags: Flags, env: Mapping[str, str]) -> list[_Place]:
     ]
 
 
-_VARIABLES = ("PROFILE", "URL", "API_KEY", "USER", "READ_ONLY", "CONFIG", "ALLOW_HTTP")
+_VARIABLES = ("PROFILE", "URL", "API_KEY", "USER", "READ_ONLY", "CONFIG", "ALLOW_HTTP", "DEBUG")
 
 
 def resolve(config: Config, flags: Flags, env: Mapping[str, str]) -> Settings | None:
@@ -753,8 +742,7 @@ def resolve(config: Config, flags: Flags, env: Mapping[str, str]) -> Settings | 
         url = _outer_url(chosen, config, profile if explicit else None, env)
         if profile and not explicit and not same_url(url, profile.url):
             ignored.append(
-                f"The profile {name} is not used: {chosen.url_from} names another address. "
-                f"--profile {name} chooses it."
+                f"The profile {name} is not used: {chosen.url_from} names another address. --profile {name} chooses it."
             )
             profile = None
         url_from = chosen.url_from
@@ -903,9 +891,7 @@ def _credential(
         if place.key is None:
             continue
         if place.url and not _same_text(place.url, url):
-            left.append(
-                f"{place.key.name} is set but not used: it belongs to the address in {place.url_from}."
-            )
+            left.append(f"{place.key.name} is set but not used: it belongs to the address in {place.url_from}.")
         elif chosen is None and place.generic:
             left.append(
                 f"{place.key.name} is set but not used: no variable says which address it is for. "
@@ -922,9 +908,7 @@ def _credential(
         and not same_url(url, profile.url)
         and chosen.rank != named_at
     ):
-        left.append(
-            f"The key of profile {name} is not used: {chosen.url_from} names another address than its own."
-        )
+        left.append(f"The key of profile {name} is not used: {chosen.url_from} names another address than its own.")
         return AskKey(), "asked for at start", left
     where = credential.describe()
     return credential, where if isinstance(credential, AskKey) else f"profile {name}: {where}", left
@@ -986,9 +970,7 @@ def _map(origin: str, text: str, domain: str | None) -> str:
     raise ConfigError(Problem(origin, sentence))
 
 
-def _read_only(
-    flags: Flags, env: Mapping[str, str], name: str | None, profile: Profile | None
-) -> tuple[bool, str]:
+def _read_only(flags: Flags, env: Mapping[str, str], name: str | None, profile: Profile | None) -> tuple[bool, str]:
     if flags.read_only:
         return True, "--read-only"
     switch = _switch(env, "LITELLM_TUI_READ_ONLY")
@@ -1041,9 +1023,8 @@ def save_profile(path: Path, name: str, *, default: bool = False, **fields: obje
 
     path = path.expanduser()
     text = load(path, {}).text if path.exists() else ""
-    # Fields that have a default of nothing written out would only be noise.
     if any(fields.get(source) not in (None, False) for source in _SOURCES):
-        fields = {**dict.fromkeys(_SOURCES), **fields}
+        fields = {**fields, **{source: fields.get(source) for source in _SOURCES}}
     document = tomlkit.parse(text)
     if "profiles" not in document:
         document["profiles"] = tomlkit.table(is_super_table=True)

@@ -6,6 +6,7 @@ A :data:`Credential` says where the key is; only :func:`read_key` gets it. Every
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import stat
@@ -13,13 +14,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from tui.files import FileError, check_private
 from tui.gateway.redaction import printable, redact
 
 if TYPE_CHECKING:
-    import asyncio
+    import subprocess
+    import threading
 
 KEYRING_SERVICE = "litellm-tui"
 COMMAND_SECONDS = 30.0
@@ -28,6 +30,8 @@ KEY_VARIABLES = ("LITELLM_TUI_API_KEY", "LITELLM_PROXY_API_KEY", "LITELLM_API_KE
 
 _MOST_BYTES = 65_536
 _MOST_COMPLAINT = 200
+_SLICE = 0.05
+_GRACE = 0.5
 
 
 class CredentialError(Exception):
@@ -162,9 +166,7 @@ def clean_key(text: str, where: str = "The key") -> Secret:
             f"{where} has characters that no key has (not ASCII). Copy it again, without quotes around it."
         )
     if any(not "!" <= c <= "~" for c in key):
-        raise CredentialError(
-            f"{where} has a blank, a line break or a control character in it. Copy it again."
-        )
+        raise CredentialError(f"{where} has a blank, a line break or a control character in it. Copy it again.")
     return Secret(key)
 
 
@@ -223,37 +225,16 @@ async def store_key(account: str, secret: Secret) -> None:
 
 async def _from_command(argv: tuple[str, ...]) -> Secret:
     import asyncio
+    import threading
 
-    program = redact(argv[0])
+    stop = threading.Event()
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=child_env(os.environ),
-            # Its own session: it can neither draw over the app nor take its key presses through /dev/tty.
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise CredentialError(
-            f"api_key_command: there is no program {program} here. Check the name and PATH."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "a zero byte in an argument"
-        raise CredentialError(f"api_key_command: {program} cannot be started: {reason}.") from None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    timed_out = False
-    try:
-        async with asyncio.timeout(COMMAND_SECONDS):
-            output, complaint = await asyncio.gather(_drain(process.stdout), _drain(process.stderr))
-            status = await process.wait()
-    except TimeoutError:
-        timed_out = True
+        status, output, complaint = await asyncio.to_thread(_run, argv, stop)
     finally:
-        await _end(process)
-    if timed_out:
+        # A cancelled task leaves its thread behind; this makes it end the command.
+        stop.set()
+    program = redact(argv[0])
+    if status is None:
         raise CredentialError(
             f"api_key_command: {program} did not end within {COMMAND_SECONDS:g} s and was stopped. "
             "It cannot ask questions here; run it once by hand."
@@ -270,25 +251,78 @@ async def _from_command(argv: tuple[str, ...]) -> Secret:
     return clean_key(first, f"The key printed by {program}")
 
 
-async def _drain(stream: asyncio.StreamReader) -> bytes:
-    """What a stream gives until its end; only the first 64 KiB is kept."""
-    kept = bytearray()
-    while chunk := await stream.read(_MOST_BYTES):
-        kept += chunk[: _MOST_BYTES - len(kept)]
-    return bytes(kept)
+def _run(argv: tuple[str, ...], stop: threading.Event) -> tuple[int | None, bytes, bytes]:
+    """Status (None: out of time), output and complaint of a command.
 
+    Not asyncio's own subprocess: up to Python 3.11 its wait lasts until the pipes close, which a child left behind
+    in the background may never do, and a cancel while the command starts can hang.
+    """
+    import subprocess
+    import threading
+    import time
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    import signal
-
-    if process.returncode is not None:
-        return
+    program = redact(argv[0])
     try:
-        # The group, since a script's own children would go on holding the pipes.
-        os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError, AttributeError):
-        return
-    await process.wait()
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=child_env(os.environ),
+            # Its own session: it can neither draw over the app nor take its key presses through /dev/tty.
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise CredentialError(
+            f"api_key_command: there is no program {program} here. Check the name and PATH."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a zero byte in an argument"
+        raise CredentialError(f"api_key_command: {program} cannot be started: {reason}.") from None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    kept = (bytearray(), bytearray())
+    readers = [
+        threading.Thread(target=_drain, args=(stream, buffer), daemon=True)
+        for stream, buffer in zip((process.stdout, process.stderr), kept, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    status = None
+    end = time.monotonic() + COMMAND_SECONDS
+    while status is None and time.monotonic() < end and not stop.is_set():
+        try:
+            status = process.wait(_SLICE)
+        except subprocess.TimeoutExpired:
+            continue
+    if status is None:
+        _kill(process)
+    for reader in readers:
+        # Something in the background may hold the pipe on; what the command itself wrote is read by then.
+        reader.join(_GRACE)
+    return status, bytes(kept[0]), bytes(kept[1])
+
+
+def _drain(stream: IO[bytes], kept: bytearray) -> None:
+    """Read a stream to its end; only the first 64 KiB is kept."""
+    with stream:
+        while chunk := os.read(stream.fileno(), _MOST_BYTES):
+            kept += chunk[: _MOST_BYTES - len(kept)]
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    import signal
+    import subprocess
+
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The group, since a script's own children would go on running.
+            os.killpg(process.pid, signal.SIGKILL)
+    # Not for ever: a command that runs as somebody else, as under sudo, may not be ours to kill.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE)
 
 
 def _first_line(data: bytes) -> str:
@@ -313,13 +347,16 @@ def child_env(env: Mapping[str, str]) -> dict[str, str]:
 
 def _from_file(path: Path) -> Secret:
     try:
+        # Not blocking: opening a pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
+        try:
+            status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise CredentialError(f"api_key_file: {path} is not a file.")
             check_private(path, status)
-            data = file.read(_MOST_BYTES)
+            data = os.read(descriptor, _MOST_BYTES)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise CredentialError(f"api_key_file: there is no file {path}.") from None
     except FileError as error:

@@ -71,9 +71,7 @@ def write_private(path: Path, text: str, *, exist_ok: bool = False) -> None:
         raise
     except OSError as error:
         if not exist_ok and isinstance(error, FileExistsError):
-            failure: FileError = FileThereError(
-                f"{path} is there already; it was left as it is.", path, error.errno
-            )
+            failure: FileError = FileThereError(f"{path} is there already; it was left as it is.", path, error.errno)
         else:
             failure = FileError(f"Cannot write {path}: {_reason(error)}.", path, error.errno)
         raise failure from None
@@ -114,9 +112,7 @@ def _encode(path: Path, text: str) -> bytes:
     except UnicodeEncodeError:
         pass
     # Raised outside the handler: a UnicodeEncodeError carries the whole text, which may be a secret.
-    raise FileError(
-        f"Cannot write {path}: the text has characters that UTF-8 does not know.", path, errno.EILSEQ
-    )
+    raise FileError(f"Cannot write {path}: the text has characters that UTF-8 does not know.", path, errno.EILSEQ)
 
 
 def _make_dirs(path: Path) -> None:

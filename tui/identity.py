@@ -61,9 +61,7 @@ def login_name() -> str:
         return getpass.getuser()
     # Python 3.13 raises OSError, earlier ones KeyError or ImportError.
     except (OSError, KeyError, ImportError):
-        raise IdentityError(
-            "The operating system has no login name for this user; name one with --user."
-        ) from None
+        raise IdentityError("The operating system has no login name for this user; name one with --user.") from None
 
 
 def display_name(account: str | None = None) -> str | None:

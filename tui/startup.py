@@ -106,8 +106,12 @@ async def start(
     *,
     transport: httpx.AsyncBaseTransport | None = None,
     said: Callable[[str], None] = lambda _: None,
+    look: bool = False,
 ) -> Session:
     """Connect with `settings` and come back with a session; `said` is told each step in a few words.
+
+    With `look` it is for looking only: nobody is provisioned, so `Session.user` is None for a user that the gateway
+    does not have, and no list of keys is read (`Session.load_keys` does that).
 
     Raises `CredentialError`, or one of `GatewayError`'s kinds; `explain` makes a `Trouble` of either. The client is
     closed again on failure.
@@ -127,14 +131,14 @@ async def start(
     try:
         said(f"connecting to {client.host}")
         server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
-        return await _session(client, settings, server, caller, said)
+        return await _session(client, settings, server, caller, said, look)
     except BaseException:
         await client.aclose()
         raise
 
 
 async def _session(
-    client: Client, settings: Settings, server: Server, caller: Caller, said: Callable[[str], None]
+    client: Client, settings: Settings, server: Server, caller: Caller, said: Callable[[str], None], look: bool
 ) -> Session:
     warnings: list[str] = []
     if caller.narrow:
@@ -149,23 +153,23 @@ async def _session(
     )
     user_id = settings.user if caller.master else caller.user_id
     said("reading keys and teams" if user_id else "reading everyone's keys")
-    found = await _read(client, rights, user_id, caller)
+    found = await _read(client, rights, user_id, caller, look)
     if not caller.master:
         role = await capabilities.role(client, caller, found.user)
         rights = replace(rights, role=role)
         if rights.sees_all and settings.user != caller.user_id:
             # an admin's own key is for looking after others: whom, is the profile's to say (S37)
             user_id = settings.user
-            found = await _read(client, rights, user_id, caller)
+            found = await _read(client, rights, user_id, caller, look)
         elif settings.user and settings.user != caller.user_id and not rights.sees_all:
             warnings.append(f"This key belongs to {caller.user_id or 'no user'}; the user {settings.user} is ignored.")
     user = found.user
-    if user_id and rights.sees_all and user_id != caller.user_id and user is None:
+    if not look and user_id and rights.sees_all and user_id != caller.user_id and user is None:
         grant = _grant(settings, warnings) if settings.provisioning.enabled and rights.admin else None
         if grant is not None:
             said(f"creating the user {user_id}")
         user = await ensure_user(client, _person(settings, user_id), grant, warn=warnings.append)
-        found = await _read(client, rights, user_id, caller)
+        found = await _read(client, rights, user_id, caller, look)
     rights = replace(
         rights,
         admin_of=frozenset(team.team_id for team in found.teams if rights.user_id in team.admins),
@@ -192,12 +196,12 @@ class _Found:
     teams: list[Team]
 
 
-async def _read(client: Client, rights: Rights, user_id: str | None, caller: Caller) -> _Found:
+async def _read(client: Client, rights: Rights, user_id: str | None, caller: Caller, look: bool) -> _Found:
     async def no_keys() -> list[Key]:
         return [caller.key] if caller.key else []
 
     async def listed() -> list[Key]:
-        if rights.why_not(Action.LIST_KEYS):
+        if look or rights.why_not(Action.LIST_KEYS):
             return await no_keys()
         if user_id:
             return await keys.list_keys(client, user_id)
@@ -241,7 +245,11 @@ def demo(settings: Settings) -> tuple[Settings, httpx.AsyncBaseTransport, Callab
 
     gateway = DemoGateway.believable()
     credential = HeldKey(Secret(gateway.master_key))
-    return replace(settings, credential=credential, user=gateway.demo_user), gateway.transport(), gateway.clock
+    return (
+        replace(settings, credential=credential, user=settings.user or gateway.demo_user),
+        gateway.transport(),
+        gateway.clock,
+    )
 
 
 def explain(error: Exception, settings: Settings) -> Trouble:

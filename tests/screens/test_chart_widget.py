@@ -39,9 +39,7 @@ class PlainApp(ChartApp):
 
 
 def screen_text(app: App[None]) -> str:
-    return "\n".join(
-        "".join(s.text for s in app.screen._compositor.render_strips()[y]) for y in range(app.size.height)
-    )
+    return "\n".join("".join(s.text for s in app.screen._compositor.render_strips()[y]) for y in range(app.size.height))
 
 
 async def test_empty_says_so_and_takes_no_focus() -> None:

@@ -114,7 +114,8 @@ class Tmux:
     """A real tmux server with its default configuration, and one client on a terminal of our own."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = f"litellm-tui-test-{os.getpid()}-{time.monotonic_ns()}"
+        # short: under xdist the folder is long, and a socket path holds 107 characters
+        self.name = f"lt{os.getpid()}-{time.monotonic_ns() % 100_000}"
         self.env = {"PATH": os.environ["PATH"], "HOME": str(folder), "TMUX_TMPDIR": str(folder)} | XTERM
         self.run("-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", "sleep 600")
         self.master, slave = pty.openpty()

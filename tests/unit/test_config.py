@@ -9,10 +9,12 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from tui import config as module
 from tui import identity
@@ -289,7 +291,7 @@ def test_an_empty_list_in_a_role_replaces(tmp_path: Path) -> None:  # S32
         (f"api_key = '{KEY}'", 3, r"api_key: no key stands in this file\. .*api_key_env, api_key_command"),
         (f"token = '{KEY}'", 3, r"token: no key stands in this file"),
         (f"'{KEY}' = 1", 3, r"sk-\[redacted\]\"?: no such field"),
-        ("'\\\\x\x7f' = 1" if False else '"a\\u001b[1m" = 1', 3, r'"a\[1m": no such field'),
+        ('"a\\u001b[1m" = 1', 3, r'"a\[1m": no such field'),
         ("api_key_command = 'pass show llm'", 3, r'api_key_command: this text .*such as \["pass"'),
         ("api_key_command = []", 3, r"api_key_command: this list"),
         ("api_key_command = ['']", 3, r"api_key_command: "),
@@ -310,7 +312,11 @@ def test_an_empty_list_in_a_role_replaces(tmp_path: Path) -> None:  # S32
         ("[profiles.a.provisioning.defaults]\ngroup = 'x'", 4, r"group: no such field"),
         ("[profiles.a.provisioning.defaults]\n[profiles.a.provisioning.defaults.metadata]\nd = 2020-01-01", 4, "JSON"),
         ("[profiles.a.provisioning.defaults]\nmetadata.x = nan", 4, r"metadata: .*JSON"),
-        ("[profiles.a.provisioning]\n[[profiles.a.provisioning.roles]]\nmax_budget = 1", 4, r"roles\[0\]\.group: is miss"),
+        (
+            "[profiles.a.provisioning]\n[[profiles.a.provisioning.roles]]\nmax_budget = 1",
+            4,
+            r"roles\[0\]\.group: is miss",
+        ),
         (
             "[[profiles.a.provisioning.roles]]\ngroup = 'x'\n\n# second\n[[profiles.a.provisioning.roles]]\n"
             "group = 'y'\nmodels = [\n  'a',\n  3,\n]",
@@ -390,7 +396,7 @@ def test_windows_files_are_read(tmp_path: Path) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["", "# c", "theme = '''\na\nb = 1\n'''", "default = \"a\""]), max_size=6, unique=True),
+    st.lists(st.sampled_from(["", "# c", "theme = '''\na\nb = 1\n'''", 'default = "a"']), max_size=6, unique=True),
     st.integers(0, 4),
 )
 def test_the_line_is_the_line(before: list[str], blanks: int) -> None:
@@ -530,7 +536,6 @@ def key_of(settings: Settings) -> str:
         (Flags(), {"LITELLM_TUI_URL": A, **PROXY}, "env", A, "ask"),
         (Flags(url=B + "/"), {**PROXY}, "url", B, "proxy"),
         # A profile's key goes to another address only where both were said in the same place.
-        (Flags(url=D), {}, "url", D, "ask"),
         (Flags(url=D, profile="p"), {}, "p", D, "command"),
         (Flags(), {"LITELLM_TUI_URL": D, "LITELLM_TUI_PROFILE": "p"}, "p", D, "command"),
         (Flags(profile="p"), {"LITELLM_TUI_URL": D}, "p", D, "ask"),
@@ -786,6 +791,12 @@ def test_settings_never_show_a_key() -> None:  # S3
     assert KEY not in f"{settings} {settings!r}"
 
 
+def test_a_validation_error_of_a_profile_shows_no_key() -> None:  # S3
+    with pytest.raises(ValidationError) as caught:
+        module.Profile(url=A, api_key_env=KEY)
+    assert KEY not in f"{caught.value} {caught.value!r}"
+
+
 # Writing
 
 
@@ -866,7 +877,7 @@ def test_none_removes_a_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "fields", [{"url": "llm"}, {"api_key": KEY}, {"api_key_env": KEY}, {"url": A, "timeout": 0}, {"user": "x"}]
 )
-def test_what_would_not_load_is_not_written(tmp_path: Path, fields: dict[str, object]) -> None:
+def test_what_would_not_load_is_not_written(tmp_path: Path, fields: dict[str, Any]) -> None:
     path = written(tmp_path, BEFORE)
     with pytest.raises(ConfigError) as caught:
         save_profile(path, "new", **fields)
@@ -892,9 +903,7 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,10}", fullmatch=True)
 
 
 @given(names, st.sampled_from([A, "http://localhost:1/x"]), st.text(st.characters(exclude_categories=["C"])))
-def test_what_is_saved_is_read(
-    tmp_path_factory: pytest.TempPathFactory, name: str, url: str, user: str
-) -> None:
+def test_what_is_saved_is_read(tmp_path_factory: pytest.TempPathFactory, name: str, url: str, user: str) -> None:
     path = tmp_path_factory.mktemp("c") / "config.toml"
     try:
         save_profile(path, name, url=url, user=user)

@@ -132,7 +132,7 @@ def _allowed_routes(gw: State, caller: Caller, route: str) -> None:
         reachable |= {
             "llm_api_routes": CHAT | MODEL_LISTS | (MODEL_INFO if gw.newest else set()),
             "info_routes": INFO_ROUTES | MODEL_LISTS,
-            "management_routes": _KEY_WRITES | INFO_ROUTES,
+            "management_routes": _KEY_WRITES | (INFO_ROUTES - MODEL_INFO) | _USAGE,
         }.get(name, {name})
     if route not in reachable:
         raise detail(

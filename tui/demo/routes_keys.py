@@ -24,6 +24,10 @@ _SETTABLE = [
     "user_id",
     "team_id",
     "spend",
+    "aliases",
+    "permissions",
+    "allowed_routes",
+    "allowed_cache_controls",
 ]
 _SORTABLE = ("spend", "max_budget", "created_at", "updated_at", "token", "key_alias")
 _LICENSED = ("tags", "guardrails", "model_max_budget")
@@ -33,6 +37,7 @@ def generate(call: Request) -> Any:
     """POST /key/generate: the answer alone holds the secret."""
     gw, body, caller = call.gw, call.body, call.caller
     call.money("max_budget", "spend")
+    call.whole("tpm_limit", "rpm_limit", "max_parallel_requests")
     _check_key_type(call)
     user_id, team_id = body.get("user_id"), body.get("team_id")
     if not caller.admin:
@@ -43,6 +48,10 @@ def generate(call: Request) -> Any:
             user_id = caller.user_id
         if team_id is not None:
             _team_permission(call, str(team_id))
+        for name in ("allowed_routes", "permissions"):
+            if gw.newest and body.get(name):
+                more = " on a key. Use `key_type` to pick a preset route bucket instead" * (name == "allowed_routes")
+                raise internal(403, repr({"error": f"Only proxy admins can set `{name}`{more}."}), gw.newest)
     _check_licensed(call)
     _check_budget(call)
     alias = body.get("key_alias")
@@ -85,20 +94,24 @@ def _check_key_type(call: Request) -> None:
         )
 
 
-def _team_permission(call: Request, team_id: str) -> None:
+def _team_permission(call: Request, team_id: str, route: str = "/key/generate") -> None:
+    """Refuse a plain member what `team_member_permissions` of the team do not name."""
     gw = call.gw
     role = gw.member_role(team_id, call.caller.user_id)
-    if team_id in gw.teams and role != "admin":
-        routes = "['/key/info', '/key/health']"
+    granted = (gw.teams.get(team_id) or {}).get("team_member_permissions") or ["/key/info", "/key/health"]
+    if team_id in gw.teams and role != "admin" and route not in granted:
+        routes = repr(list(granted))
+        verb = route.rpartition("/")[2].upper()
         more = (
             ". To create keys for this team, please ask your proxy admin to check the team member permission "
             "settings and update the settings to allow team member users to create keys."
         )
         text = (
-            "Team member does not have permissions for endpoint: KeyManagementRoutes.KEY_GENERATE. You only have "
-            f"access to the following endpoints: {routes} for team {team_id}{more if gw.since(1, 75) else ''}"
+            "Team member does not have permissions for endpoint: "
+            f"KeyManagementRoutes.KEY_{verb}. You only have access to the following endpoints: {routes} "
+            f"for team {team_id}{more if gw.since(1, 75) else ''}"
         )
-        raise proxy_error(401, text, "team_member_permission_error", "/key/generate")
+        raise proxy_error(401, text, "team_member_permission_error", route)
 
 
 def _check_licensed(call: Request) -> None:
@@ -153,6 +166,7 @@ def update(call: Request) -> Any:
     """POST /key/update: only what is sent changes; `metadata` is replaced; `duration` "-1" or null ends expiry."""
     gw, body = call.gw, call.body
     call.money("max_budget", "spend")
+    call.whole("tpm_limit", "rpm_limit", "max_parallel_requests")
     if not body.get("key"):
         if gw.newest and not body.get("key_alias"):
             text = "Value error, either key or key_alias must be provided"
@@ -199,15 +213,17 @@ def _wanted(gw: State, body: dict[str, Any]) -> Record | None:
 
 def _may_update(call: Request, row: Record) -> None:
     gw, caller, body = call.gw, call.caller, call.body
-    if caller.admin or not gw.since(1, 75):
+    if caller.admin:
+        return
+    if gw.member_role(row["team_id"], caller.user_id) == "user":
+        _team_permission(call, row["team_id"], "/key/update")
+    if not gw.since(1, 75):
         return
     newest = gw.newest
     team_admin = gw.member_role(row["team_id"], caller.user_id) == "admin"
     budget = [name for name in ("max_budget", "spend") if name in body and body[name] != row[name]]
     if row["user_id"] is not None and row["user_id"] != caller.user_id:
         if team_admin and newest:
-            if not budget:
-                return
             text = (
                 "Team admins on this proxy cannot update budgets on other members' keys. Ask a proxy admin to "
                 "enable 'member_key_budgets' under Settings > UI > Team admin editable fields."
@@ -243,6 +259,8 @@ def delete(call: Request) -> Any:
     for token in found:
         row = gw.keys[token]
         own = row["user_id"] is not None and row["user_id"] == caller.user_id
+        if not gw.since(1, 75) and not caller.admin and row["team_id"]:
+            _team_permission(call, row["team_id"], "/key/delete")
         if not (caller.admin or own or gw.member_role(row["team_id"], caller.user_id) == "admin"):
             raise http_error(403, "You are not authorized to delete this key", gw.newest)
     for token in dict.fromkeys(found):

@@ -34,6 +34,7 @@ _USER_FIELDS = [
 ]
 _TEAM_FIELDS = [
     "team_alias",
+    "team_member_permissions",
     "models",
     "max_budget",
     "budget_duration",
@@ -157,14 +158,16 @@ def new(call: Request) -> Any:
     call.money("max_budget", "spend")
     _check_role(call)
     user_id = str(body.get("user_id") or gw.new_id())
-    if user_id in gw.users:
+    if user_id in gw.users and gw.since(1, 75):
         raise http_error(409, f"User with id {user_id} already exists", gw.newest)
     email = body.get("user_email")
     if email and any((row["user_email"] or "").lower() == str(email).lower() for row in gw.users.values()):
         status = 409 if gw.since(1, 75) else 400
         raise http_error(status, f"User with email {email} already exists", gw.newest)
     fields = {name: copy.deepcopy(body[name]) for name in _USER_FIELDS if body.get(name) is not None}
-    user = gw.add_user(user_id, **fields)
+    # 1.74 says that it made a known user, and changes nothing
+    known = gw.users.get(user_id)
+    user = {**known, **fields} if known else gw.add_user(user_id, **fields)
     for team in body.get("teams") or []:
         name = team if isinstance(team, str) else team["team_id"]
         if name in gw.teams:

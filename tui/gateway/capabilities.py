@@ -148,6 +148,8 @@ class Rights:
     server: Server = field(default_factory=Server)
     admin_of: frozenset[str] = frozenset()
     """Ids of the teams that the caller administers."""
+    makes_keys_in: frozenset[str] = frozenset()
+    """Ids of the teams whose plain members may make keys in them."""
 
     @property
     def admin(self) -> bool:
@@ -159,10 +161,13 @@ class Rights:
         """Whether the caller may see everyone's keys and usage."""
         return self.role in (ADMIN, VIEWER)
 
-    def why_not(self, action: Action, key: Key | None = None, fields: Collection[str] = ()) -> str | None:
+    def why_not(
+        self, action: Action, key: Key | None = None, fields: Collection[str] = (), *, team_id: str | None = None
+    ) -> str | None:
         """Why `action` is not possible, as a sentence; None where it is.
 
-        `key` is the key it would be done to, `fields` what an edit would change, in LiteLLM's names.
+        `key` is the key it would be done to, `fields` what an edit would change, in LiteLLM's names, `team_id` the team
+        that a new key would belong to.
         """
         if action in _WRITES and self.read_only:
             return "This session is read-only."
@@ -178,6 +183,8 @@ class Rights:
             return None
         if self.role in (VIEWER, USER_VIEWER):
             return f"The role {self.role} may look and not change."
+        if action is Action.CREATE and team_id is not None and team_id not in self.admin_of | self.makes_keys_in:
+            return "Only an admin of the team may make keys in it."
         if action is Action.CREATE or key is None:
             return None
         return self._own_key_forbids(action, key, fields)
@@ -196,20 +203,33 @@ class Rights:
         return f"This session's key is limited to {kind} and may not {action.value}."
 
     def _own_key_forbids(self, action: Action, key: Key, fields: Collection[str]) -> str | None:
+        # Found out on 1.74.0, 1.83.0 and 1.108.0 by tests/contract/test_rights.py. What a release lets through by
+        # mistake on keys of others (1.74 lets anyone edit anyone's) is not offered.
         team_admin = key.team_id is not None and key.team_id in self.admin_of
+        member = key.team_id is not None and not team_admin
         owner = self.user_id is not None and key.user_id == self.user_id
-        if action in (Action.BLOCK, Action.RESET_SPEND):
-            what = "block keys" if action is Action.BLOCK else "reset spend"
-            return None if team_admin else f"Only an admin may {what}."
-        if action is Action.DELETE:
-            return None if team_admin or owner else "Only its owner or an admin may delete this key."
+        old = not self.server.at_least(1, 75)
         if not owner and not team_admin:
-            return "Only its owner or an admin may edit this key."
-        if not self.server.at_least(1, 75):
+            return f"Only its owner or an admin may {action.value}."
+        if action is Action.BLOCK:
+            return None if team_admin or old else "Only an admin may block keys."
+        if action is Action.RESET_SPEND:
+            return None if team_admin or (old and not member) else "Only an admin may reset spend."
+        if member and old:
+            return f"It is a team's key, so only an admin of the team may {action.value}."
+        if action is Action.DELETE or old:
             return None
-        if BUDGET_FIELDS.intersection(fields) and not team_admin:
+        return self._edit_forbidden(key, fields, team_admin=team_admin, owner=owner)
+
+    def _edit_forbidden(self, key: Key, fields: Collection[str], *, team_admin: bool, owner: bool) -> str | None:
+        if team_admin and key.user_id and not owner:
+            return f"It belongs to {key.user_id}, so only an admin of the proxy may edit it."
+        if team_admin:
+            return None
+        if BUDGET_FIELDS.intersection(fields):
             return "Only an admin may change a budget."
-        made_it = key.created_by == self.user_id
-        if not team_admin and not made_it and self.server.at_least(1, 84):
+        if key.team_id is not None:
+            return "It is a team's key, so only an admin of the team may edit it."
+        if key.created_by != self.user_id and self.server.at_least(1, 84):
             return "An admin made this key, so only an admin may edit it."
         return None

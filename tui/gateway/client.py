@@ -1,6 +1,7 @@
 """One connection pool to one LiteLLM gateway, and the one function that every call goes through (S1-S3)."""
 
 import asyncio
+import hashlib
 import json
 import ssl
 from collections.abc import Mapping
@@ -21,6 +22,17 @@ FIRST_WAIT = 0.2
 """Seconds before the second attempt of a read; doubled for the third."""
 LARGEST_ANSWER = 256 * 1024 * 1024
 """Bytes; LiteLLM's largest known answer is 45 MB."""
+LARGEST_ERROR = 1024 * 1024
+"""Bytes that are read of an answer that is not a success; what is beyond is no reason."""
+
+
+def _trust(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise errors.Unreachable(
+            f"The ca_file {ca_file} cannot be used: {error.strerror or error}. It has to hold certificates in PEM form."
+        ) from None
 
 
 async def _reads_only(request: httpx.Request) -> None:
@@ -34,7 +46,9 @@ class Client:
 
     `url` is the gateway's base URL; one trailing slash is dropped and a path prefix is kept (S1). `timeout` is in
     seconds and covers a whole call: connection, every attempt and the body. The key goes into the Authorization
-    header alone, and redirects are not followed, so it never reaches another origin.
+    header alone, redirects are not followed, so it never reaches another origin, and no error repeats it.
+
+    Raises `Unreachable` where `ca_file` is not usable.
     """
 
     def __init__(
@@ -51,10 +65,11 @@ class Client:
         self.host = urlsplit(self.url).netloc.rpartition("@")[2]
         self.timeout = timeout
         self.read_only = read_only
+        self._key = key
         secure = self.url.startswith("https")
         self._http = httpx.AsyncClient(
             transport=transport,
-            verify=ssl.create_default_context(cafile=ca_file) if secure and transport is None else False,
+            verify=_trust(ca_file) if secure and transport is None else False,
             limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
             headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
             event_hooks={"request": [_reads_only] if read_only else []},
@@ -73,6 +88,10 @@ class Client:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._http.aclose()
+
+    def calls_with(self, hash: str) -> bool:
+        """Whether this client's key is the one with that hash: LiteLLM's hash of a key is its SHA-256."""
+        return hashlib.sha256(self._key.encode()).hexdigest() == hash
 
     async def get(self, path: str, params: Params | None = None) -> Any:
         """Read `path`; the parsed JSON. Network failures and 502 to 504 are tried again, within the timeout.
@@ -107,21 +126,29 @@ class Client:
     async def _once(self, method: str, path: str, params: Mapping[str, Any], body: Mapping[str, Any] | None) -> Any:
         try:
             request = self._http.build_request(method, self.url + path, params=params, json=body)
+        except httpx.InvalidURL as error:
+            raise errors.Unreachable(f"{self.url} is not a usable URL: {self._hide(str(error))}") from None
+        except (ValueError, TypeError) as error:
+            # a number that is not finite, a lone surrogate: JSON has no word for it
+            raise errors.Invalid(f"That cannot be sent: {self._hide(str(error))}") from None
+        try:
             response = await self._http.send(request, stream=True)
             try:
                 content = await self._body(response)
             finally:
                 await response.aclose()
-        except httpx.InvalidURL as error:
-            raise errors.Unreachable(f"{self.url} is not a usable URL: {error}") from None
         except httpx.TransportError as error:
             raise errors.Unreachable(self._why(error)) from None
+        except httpx.DecodingError as error:
+            raise errors.BadAnswer(f"{self.host} sent a damaged answer ({self._hide(str(error))}).") from None
         return self._parse(response, content)
 
     async def _body(self, response: httpx.Response) -> bytes:
         content = bytearray()
         async for chunk in response.aiter_bytes():
             content += chunk
+            if not response.is_success and len(content) > LARGEST_ERROR:
+                break
             if len(content) > LARGEST_ANSWER:
                 raise errors.BadAnswer(f"{self.host} sent more than {LARGEST_ANSWER >> 20} MB; the answer was dropped.")
         return bytes(content)
@@ -129,26 +156,41 @@ class Client:
     def _parse(self, response: httpx.Response, content: bytes) -> Any:
         status = response.status_code
         if 300 <= status < 400:
-            where = urlsplit(response.headers.get("location", ""))
-            to = f"{where.scheme}://{where.netloc}" if where.netloc else where.path or "nowhere"
             raise errors.BadAnswer(
-                f"{self.host} redirects to {to}. The key was not sent there; put the address that answers into the "
-                "profile's url.",
+                f"{self.host} redirects to {self._target(response)}. The key was not sent there; "
+                "put the address that answers into the profile's url.",
                 status=status,
             )
         if not 200 <= status < 300:
-            raise errors.from_answer(status, content, response.headers.get("content-type", ""))
+            raise errors.from_answer(status, content, response.headers.get("content-type", ""), self._hide)
         try:
             return json.loads(content)
-        except ValueError:
-            said = upstream(content[:200].decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            said = upstream(self._hide(content[:20_000].decode("utf-8", "replace"))[:200])
             raise errors.BadAnswer(
                 f"{self.host} answered with something that is not JSON ({said or 'nothing'}). Is the URL LiteLLM's?",
                 status=status,
             ) from None
 
+    def _hide(self, text: str) -> str:
+        """`text` without this client's own key, which need not look like `sk-…` (S3)."""
+        return text.replace(self._key, "[this key]") if self._key else text
+
+    def _target(self, response: httpx.Response) -> str:
+        location = self._hide(response.headers.get("location", ""))
+        try:
+            where = urlsplit(location)
+        except ValueError:
+            return "an address that cannot be read"
+        # the path and the query may hold what is nobody's business
+        return (
+            f"{where.scheme or 'the same scheme'}://{where.netloc.rpartition('@')[2]}"
+            if where.netloc
+            else (where.path or "nowhere")
+        )
+
     def _why(self, error: httpx.TransportError) -> str:
-        text = str(error)
+        text = self._hide(str(error))
         if isinstance(error, httpx.ConnectError):
             if "CERTIFICATE" in text or "SSL" in text:
                 return f"The TLS certificate of {self.host} was not accepted: {text}. A private CA goes into ca_file."

@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "mo": 30 * 86400}
-_SHAPE = re.compile(r"(\d{1,6})(s|mo|m|h|d|w)")
+_SHAPE = re.compile(r"([0-9]{1,6})(s|mo|m|h|d|w)")
 _WORDS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week", "mo": "month"}
 
 

@@ -3,7 +3,8 @@
 import ast
 import json
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tui.gateway.redaction import upstream
@@ -77,6 +78,10 @@ class ReadOnly(GatewayError):
     """A writing call was stopped before it left, because the session is read-only."""
 
 
+LONGEST_REPR = 20_000
+"""Characters; a longer Python repr is shown as it is, cut."""
+
+_KEY_REFUSED = frozenset({"expired_key", "token_not_found_in_db"})
 _KINDS: dict[int, type[GatewayError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -88,23 +93,31 @@ _KINDS: dict[int, type[GatewayError]] = {
 }
 
 
-def from_answer(status: int, body: bytes, content_type: str = "") -> GatewayError:
+def _same(text: str) -> str:
+    return text
+
+
+def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable[[str], str] = _same) -> GatewayError:
     """The typed error for a non-2xx answer, whatever its body holds (S2).
+
+    `hide` is put over every text of the body before anything is cut or read: the caller's own key comes back in some
+    messages, and need not look like one (S3).
 
     LiteLLM has four shapes: `{"error": {…}}`, `{"detail": "…"}` or `{"detail": {"error": "…"}}`, FastAPI's
     `{"detail": [{…}]}` and RFC 7807's `{"type", "title", "status", "detail"}`. Anything else is reported as what it is.
     """
     try:
-        data = json.loads(body)
-    except ValueError:
-        return _foreign(status, body, content_type)
+        data = _hidden(json.loads(body), hide)
+    except (ValueError, RecursionError):
+        return _foreign(status, body, content_type, hide)
     if not isinstance(data, dict):
-        return _foreign(status, body, content_type)
+        return _foreign(status, body, content_type, hide)
     if status == 404 and data == {"detail": "Not Found"}:
         # what FastAPI itself answers for an unknown path; LiteLLM's own 404s carry an envelope (S15, S24)
         return RouteMissing("This gateway has no such route.", status=status)
     message, type_, param, code = _read(data)
-    kind = _KINDS.get(status, ServerFailed)
+    # 1.74 and 1.83 say 400 to an expired key
+    kind = Unauthorized if type_ in _KEY_REFUSED else _KINDS.get(status, ServerFailed)
     return kind(
         message or f"The gateway answered {status} without a reason.",
         status=status,
@@ -114,8 +127,16 @@ def from_answer(status: int, body: bytes, content_type: str = "") -> GatewayErro
     )
 
 
-def _foreign(status: int, body: bytes, content_type: str) -> GatewayError:
-    text = body[:4000].decode("utf-8", "replace")
+def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return hide(value)
+    if isinstance(value, dict):
+        return {hide(name): _hidden(inner, hide) for name, inner in value.items()}
+    return [_hidden(inner, hide) for inner in value] if isinstance(value, list) else value
+
+
+def _foreign(status: int, body: bytes, content_type: str, hide: Callable[[str], str]) -> GatewayError:
+    text = hide(body.decode("utf-8", "replace"))[:4000]
     if "html" in content_type or text.lstrip()[:1] == "<":
         title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
         words = re.sub(r"<[^>]*>", " ", title.group(1) if title else "").strip()
@@ -144,13 +165,15 @@ def _read(data: Mapping[str, Any]) -> tuple[str, str | None, str | None, str | N
     detail = data.get("detail")
     if isinstance(detail, list):
         rows = [row for row in detail if isinstance(row, Mapping)]
-        where = [".".join(str(part) for part in row.get("loc", []) if part != "body") for row in rows]
+        places = [_place(row.get("loc")) for row in rows]
+        where = [".".join(place) for place in places]
         said = "; ".join(
             f"{at}: {_unwrap(row.get('msg'))}" if at else _unwrap(row.get("msg"))
             for at, row in zip(where, rows, strict=True)
         )
         kind = _word(rows[0].get("type")) if rows else None
-        return said, kind, next((at for at in where if at), None), None
+        # the field alone: pydantic goes on with the member of a union that did not fit
+        return said, kind, next((upstream(place[0]) for place in places if place), None), None
     if isinstance(detail, Mapping):
         inner = detail.get("error", detail.get("message", detail))
         if isinstance(inner, Mapping):
@@ -164,7 +187,11 @@ def _read(data: Mapping[str, Any]) -> tuple[str, str | None, str | None, str | N
     if "title" in data or detail is not None:
         title, said = _unwrap(data.get("title")), _unwrap(detail)
         return said or title, _word(data.get("type")), _word(data.get("param")), None
-    return _unwrap(error or data.get("message") or json.dumps(data)), None, None, None
+    return _unwrap(error or data.get("message") or (json.dumps(data) if data else "")), None, None, None
+
+
+def _place(loc: object) -> list[str]:
+    return [str(part) for part in loc if part not in ("body", "query")] if isinstance(loc, list) else []
 
 
 def _word(value: object) -> str | None:
@@ -177,8 +204,10 @@ def _unwrap(value: object) -> str:
     for _ in range(3):
         if isinstance(value, str) and value[:1] == "{":
             try:
-                value = ast.literal_eval(value)
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    value = ast.literal_eval(value[:LONGEST_REPR])
+            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 break
         if isinstance(value, Mapping):
             inner = value.get("error", value.get("message"))

@@ -1,17 +1,25 @@
 """Virtual keys: list, create, change, block, reset, delete (S7-S12). A key is named by its hash alone (S12)."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tui.gateway.client import Client
-from tui.gateway.errors import BadAnswer, NotFound, RouteMissing
+from tui.gateway.errors import BadAnswer, Forbidden, NotFound, RouteMissing, ServerFailed, Unauthorized
+from tui.gateway.fields import mapping, whole
 from tui.gateway.schema import Key, NewKey
 
 PAGE = 100
 """Keys per page; LiteLLM's largest (its default is 10)."""
 AT_ONCE = 4
 """Pages or reads under way at the same time."""
+MOST_PAGES = 20_000
+"""More is no key list: two million keys."""
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 async def list_keys(client: Client, user_id: str | None) -> list[Key]:
@@ -42,11 +50,25 @@ async def own_key(client: Client) -> Key | None:
 
 
 async def key_info(client: Client, hash: str) -> Key | None:
-    """One key as it is now, or None where it is gone.
+    """One key as it is now, or None where it is gone (or not for the session's key to see).
 
     Asked through the list: recent releases answer `/key/info` for a deleted key as if it were there.
     """
-    answer = await client.get("/key/list", {"key_hash": hash, "return_full_object": True, "page": 1, "size": 1})
+    try:
+        answer = await client.get("/key/list", {"key_hash": hash, "return_full_object": True, "page": 1, "size": 1})
+    except Forbidden as error:
+        # what 1.108 says to all but admins about a hash that is not there
+        if error.param == "key_hash":
+            return None
+        raise
+    except ServerFailed as error:
+        # 1.74 and 1.83 stumble over it; there the other route knows
+        if error.status != 500:
+            raise
+        try:
+            return _from_info(await client.get("/key/info", {"key": hash}))
+        except NotFound:
+            return None
     return next((key for key in _rows(answer) if key.hash == hash), None)
 
 
@@ -70,8 +92,8 @@ async def generate_key(client: Client, fields: Mapping[str, Any]) -> NewKey:
 async def update_key(client: Client, hash: str, changes: Mapping[str, Any]) -> Key:
     """Change only the fields in `changes` (LiteLLM's names); None clears one (S10). The key as it is afterwards.
 
-    `metadata` holds what to add or, with None as value, remove: LiteLLM replaces it wholesale, so it is read and merged.
-    Raises `NotFound` where the key is gone.
+    `metadata` holds what to add or, with None as value, remove: LiteLLM replaces it wholesale, so it is read and
+    merged. Raises `NotFound` where the key is gone.
     """
     body: dict[str, Any] = {"key": hash, **changes}
     if "metadata" in changes:
@@ -80,7 +102,13 @@ async def update_key(client: Client, hash: str, changes: Mapping[str, Any]) -> K
             raise NotFound("This key is gone.", status=404)
         merged = {**before.metadata, **changes["metadata"]}
         body["metadata"] = {name: value for name, value in merged.items() if value is not None}
-    await client.post("/key/update", body)
+    try:
+        await client.post("/key/update", body)
+    except Unauthorized:
+        # 1.74 says so of a key that is gone, as of one that is not the caller's
+        if await key_info(client, hash) is None:
+            raise NotFound("This key is gone.", status=404) from None
+        raise
     after = await key_info(client, hash)
     if after is None:
         raise NotFound("This key is gone.", status=404)
@@ -106,11 +134,13 @@ async def reset_spend(client: Client, hash: str) -> None:
 
 
 async def delete_keys(client: Client, hashes: Iterable[str]) -> list[str]:
-    """Delete keys for good; the hashes that are still there afterwards, read back, as the answer proves nothing (S11)."""
+    """Delete keys for good; the hashes that are still there afterwards, read back (S11)."""
     wanted = list(hashes)
     if not wanted:
         return []
-    await client.post("/key/delete", {"keys": wanted})
+    # 404 where none of them is there any more: somebody was faster, and what is asked for is so
+    with contextlib.suppress(NotFound):
+        await client.post("/key/delete", {"keys": wanted})
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def left(hash: str) -> bool:
@@ -133,17 +163,20 @@ async def _pages(client: Client, filters: Mapping[str, str | None]) -> list[Key]
                     "return_full_object": True,
                     "page": number,
                     "size": PAGE,
-                    "sort_by": "created_at",
-                    "sort_order": "desc",
+                    # the one column without ties: by any other, a key may fall between two pages
+                    "sort_by": "token",
+                    "sort_order": "asc",
                 },
             )
 
     first = await page(1)
-    total = first.get("total_pages") if isinstance(first, dict) else None
-    rest = await asyncio.gather(*(page(number) for number in range(2, (total or 1) + 1)))
+    total = whole(mapping(first).get("total_pages")) or 1
+    if total > MOST_PAGES:
+        raise BadAnswer(f"The gateway says that it has {total} pages of keys; is the URL LiteLLM's?")
+    rest = await asyncio.gather(*(page(number) for number in range(2, total + 1)))
     # a key made while the pages are read moves the others along, so one may come twice
     found = {key.hash: key for answer in (first, *rest) for key in _rows(answer)}
-    return list(found.values())
+    return sorted(found.values(), key=lambda key: key.created_at or _LONG_AGO, reverse=True)
 
 
 def _rows(answer: Any) -> list[Key]:

@@ -5,13 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tui.gateway.client import Client
-from tui.gateway.errors import Conflict, Forbidden, GatewayError, Invalid, NotFound, Unauthorized
+from tui.gateway.errors import Conflict, Forbidden, GatewayError, Invalid, NotFound, ReadOnly, Unauthorized
 from tui.gateway.schema import User
 from tui.gateway.users import create_user, update_user, user_info
 
-_creating: dict[tuple[str, str], asyncio.Lock] = {}
+_creating: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 """One creation at a time per gateway and user id in this process (S35)."""
 
 
@@ -58,8 +59,8 @@ async def ensure_user(
     """The person's user, made with `grant` where the gateway has none; an existing one is returned as it is (S33).
 
     `grant` None means that provisioning is off: a missing user raises `NotProvisioned`. `existing` saves the first look
-    where the caller has just had one. Other failures raise `Invalid`, `NotFound`, `Conflict` with LiteLLM's own meaning,
-    or `ProvisioningFailed` (S36).
+    where the caller has just had one. Other failures raise `Invalid`, `NotFound`, `Conflict` with LiteLLM's own
+    meaning, or `ProvisioningFailed` (S36).
     """
     user = existing or await user_info(client, person.user_id)
     if user is not None:
@@ -75,8 +76,13 @@ async def ensure_user(
             return made_meanwhile
         try:
             return await _create(client, person, grant, warn)
-        except (Invalid, NotFound, Conflict):
+        except (Invalid, NotFound, Conflict, ProvisioningFailed):
             raise
+        except ReadOnly:
+            raise NotProvisioned(
+                f"The gateway has no user {person.user_id}, and this session is read-only. Nothing was created. Start "
+                "once without read_only, or ask an admin to add the user."
+            ) from None
         except (Unauthorized, Forbidden) as error:
             raise ProvisioningFailed(
                 f"The gateway did not let this profile's key create users; that is the profile's key, not you. "
@@ -122,9 +128,15 @@ async def _create(client: Client, person: Person, grant: Grant, warn: Callable[[
     }
     try:
         await create_user(client, fields)
-    except (Conflict, Invalid):
-        # another machine may have won the race; what the gateway holds now decides (S35)
-        found = await user_info(client, person.user_id)
+    except (Unauthorized, Forbidden, ReadOnly):
+        raise
+    except GatewayError as error:
+        # another machine may have won the race, which some releases tell with a 500, or the answer was lost; what the
+        # gateway holds now decides (S35)
+        try:
+            found = await user_info(client, person.user_id)
+        except GatewayError:
+            raise error from None
         if found is None:
             raise
         return found

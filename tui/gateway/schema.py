@@ -42,6 +42,7 @@ class Key(Record):
     created_by: Word = None
     updated_at: Moment = None
     last_used_at: Moment = None
+    rotation_interval: Word = None
 
     @model_validator(mode="before")
     @classmethod
@@ -104,7 +105,7 @@ class User(Record):
 
 
 class Team(Record):
-    """A team (S14). `admins` are the user ids whose membership says admin."""
+    """A team (S14). `admins` are the user ids whose membership says admin, `member_permissions` routes for the rest."""
 
     team_id: str
     alias: Word = None
@@ -118,6 +119,7 @@ class Team(Record):
     blocked: Flag = False
     members: Words = []
     admins: Words = []
+    member_permissions: Words = []
 
     @model_validator(mode="before")
     @classmethod
@@ -130,6 +132,7 @@ class Team(Record):
             "alias": data.get("team_alias"),
             "members": [row.get("user_id") for row in rows],
             "admins": [row.get("user_id") for row in rows if row.get("role") == "admin"],
+            "member_permissions": data.get("team_member_permissions"),
         }
 
     @property

@@ -167,26 +167,29 @@ async def usage(client: Client, start: date, end: date, user_id: str | None, *, 
     everyone's rows; that is found out with one small call, and the user's keys are asked for one by one instead.
     """
     path = "/user/daily/activity"
+    gate = asyncio.Semaphore(AT_ONCE)
     if user_id and admin and await _ignores_user(client, start, end):
         keys = await list_keys(client, user_id)
-        found = await asyncio.gather(*(_days(client, path, {"api_key": key.hash}, start, end) for key in keys))
+        found = await asyncio.gather(*(_days(client, path, {"api_key": key.hash}, start, end, gate) for key in keys))
         result = merge([day for rows in found for day in rows], start, end)
         result.notes.append(
             "This release cannot narrow usage to a user: the sum of the user's present keys is shown; requests of "
             "deleted keys, or refused before a key was known, are not in it."
         )
         return result
-    return merge(await _days(client, path, {"user_id": user_id}, start, end), start, end)
+    return merge(await _days(client, path, {"user_id": user_id}, start, end, gate), start, end)
 
 
 async def key_usage(client: Client, hash: str, start: date, end: date) -> Usage:
     """Usage of one virtual key."""
-    return merge(await _days(client, "/user/daily/activity", {"api_key": hash}, start, end), start, end)
+    gate = asyncio.Semaphore(AT_ONCE)
+    return merge(await _days(client, "/user/daily/activity", {"api_key": hash}, start, end, gate), start, end)
 
 
 async def team_usage(client: Client, team_id: str, start: date, end: date) -> Usage:
     """Usage of one team; a member who is no admin of it gets the part that LiteLLM lets a member see."""
-    return merge(await _days(client, "/team/daily/activity", {"team_ids": team_id}, start, end), start, end)
+    gate = asyncio.Semaphore(AT_ONCE)
+    return merge(await _days(client, "/team/daily/activity", {"team_ids": team_id}, start, end, gate), start, end)
 
 
 async def _ignores_user(client: Client, start: date, end: date) -> bool:
@@ -204,10 +207,14 @@ async def _ignores_user(client: Client, start: date, end: date) -> bool:
 
 
 async def _days(
-    client: Client, path: str, filters: Mapping[str, str | None], start: date, end: date
+    client: Client,
+    path: str,
+    filters: Mapping[str, str | None],
+    start: date,
+    end: date,
+    gate: asyncio.Semaphore,
 ) -> list[dict[str, Any]]:
     """LiteLLM's day records of the range; a day may come more than once, with other rows in each."""
-    gate = asyncio.Semaphore(AT_ONCE)
 
     async def page(first: date, last: date, number: int) -> tuple[list[dict[str, Any]], int]:
         async with gate:

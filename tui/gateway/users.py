@@ -5,6 +5,7 @@ from typing import Any
 
 from tui.gateway.client import Client
 from tui.gateway.errors import BadAnswer, NotFound
+from tui.gateway.fields import word
 from tui.gateway.schema import User
 
 
@@ -21,7 +22,7 @@ async def user_info(client: Client, user_id: str) -> User | None:
         return None
     record = answer.get("user_info") if isinstance(answer, dict) else None
     # 1.74.0 answers 200 for a missing user, with a record that names nobody
-    if not isinstance(record, dict) or not record.get("user_id"):
+    if not isinstance(record, dict) or not word(record.get("user_id")):
         return None
     return User.model_validate(record)
 

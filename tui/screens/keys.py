@@ -14,7 +14,7 @@ from tui import look
 from tui.formatting import ago, day, models_summary, money, plain
 from tui.gateway import keys
 from tui.gateway.capabilities import Action
-from tui.gateway.errors import GatewayError, Unreachable
+from tui.gateway.errors import GatewayError, Invalid, Unreachable
 from tui.gateway.schema import Key, NewKey
 from tui.gateway.state import Attention, attention, reasons
 from tui.screens.base import MainScreen
@@ -413,6 +413,8 @@ class KeysScreen(MainScreen):
         made: list[NewKey] = []
 
         async def submit(fields: dict[str, Any]) -> None:
+            if why := session.rights.why_not(Action.CREATE, team_id=fields.get("team_id")):
+                raise Invalid(why, param="team_id")
             made.append(await keys.generate_key(session.client, fields))
 
         form = KeyForm(
