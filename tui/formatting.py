@@ -1,10 +1,18 @@
-"""Values as people read them: money, counts, times, and text from the gateway made printable."""
+"""Values as people read them: money, counts, times, and text from the gateway made printable and fitted to cells.
 
-from datetime import date, datetime, timedelta
+The commands and the app share it, so it imports the standard library and the gateway's smallest modules alone.
+"""
+
+import math
+import unicodedata
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from tui.gateway.durations import in_words
 from tui.gateway.redaction import printable
-from tui.gateway.schema import NO_MODELS
+
+_SCALES = ((1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"))
+_TOO_LARGE = 1e15
 
 
 def plain(text: str) -> str:
@@ -12,53 +20,99 @@ def plain(text: str) -> str:
     return printable(text)
 
 
+def width(text: str) -> int:
+    """How many terminal cells `text` takes: wide letters two, combining and invisible ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def fit(text: str, cells: int, *, ascii: bool = False) -> str:
+    """`text` cut to `cells` terminal cells; where something is missing it ends in `…`, or in `~` with `ascii`."""
+    if width(text) <= cells:
+        return text
+    kept, room = [], cells - 1
+    for letter in text:
+        room -= _cells(letter)
+        if room < 0:
+            break
+        kept.append(letter)
+    return "".join(kept) + ("~" if ascii else "…") if cells > 0 else ""
+
+
 def money(usd: float | None) -> str:
-    """`$3.12`, `$0.0042`, `$1,234.50`, `$1.2M`; `?` for None."""
-    if usd is None:
+    """USD as `$3.12`, `$0.0042`, `$1,234.50`, `$1.2M`; `?` for None."""
+    if usd is None or not math.isfinite(usd):
         return "?"
     size, sign = abs(usd), "-" if usd < 0 else ""
-    if size >= 1e15:
-        return f"{sign}${size:.2g}"
-    if size >= 1e6:
-        return f"{sign}${_scaled(size)}"
+    if 0 < size < 1e-6:
+        return f"{sign}<$0.000001"
     if 0 < size < 0.01:
-        return f"{sign}${size:.2g}" if size >= 1e-6 else f"{sign}<$0.000001"
+        return f"{sign}${_digits(size)}"
+    if round(size, 2) >= 1e6:
+        return f"{sign}${_scaled(size)}"
     return f"{sign}${size:,.2f}"
 
 
+def _digits(size: float) -> str:
+    """Two significant digits, never in powers of ten."""
+    return f"{Decimal(f'{size:.2g}'):f}"
+
+
 def _scaled(value: float) -> str:
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+    if value >= _TOO_LARGE:
+        return f"{value:.2g}"
+    # by what is shown, so that 999,999 is 1M and not 1000k
+    for size, letter in reversed(_SCALES):
+        if round(value / size, 1) >= 1:
             return f"{value / size:.1f}".removesuffix(".0") + letter
-    return f"{value:g}"
+    return f"{value:.0f}" if value == int(value) else f"{value:.1f}"
 
 
 def count(n: float | None) -> str:
     """`8,412`, `12.3M` from ten million on; `?` for None."""
-    if n is None:
+    if n is None or not math.isfinite(n):
         return "?"
-    return _scaled(n) if abs(n) >= 1e7 else f"{n:,.0f}"
+    return f"{n:,.0f}" if abs(n) < 1e7 else ("-" if n < 0 else "") + _scaled(abs(n))
 
 
 def short_count(n: float | None) -> str:
-    """`200k`, `1M`; `?` for None."""
-    return "?" if n is None else _scaled(n)
+    """`64k`, `1M`, `512`; `?` for None."""
+    if n is None or not math.isfinite(n):
+        return "?"
+    return ("-" if n < 0 else "") + _scaled(abs(n))
 
 
 def percent(part: float) -> str:
-    """`31 %` for a part of 1; one digit more below 1 %."""
+    """`31 %` for a part of 1, not clamped; one digit more below 1 %."""
     value = part * 100
+    if not math.isfinite(value):
+        return "?"
     if 0 < value < 0.95:
-        return f"{value:.1f} %"
-    return f"{value:.0f} %" if value < 1e6 else ">999999 %"
+        return f"{value:.1f} %" if value >= 0.05 else "<0.1 %"
+    if abs(value) >= 1e6:
+        return "<-999999 %" if value < 0 else ">999999 %"
+    return f"{value:.0f} %"
 
 
 def per_million(cost_per_token: float | None) -> str:
     """USD per million tokens: `3.00`, `0.15`, `0`; `?` for unknown."""
-    if cost_per_token is None:
+    if cost_per_token is None or not math.isfinite(cost_per_token * 1e6):
         return "?"
-    value = cost_per_token * 1e6
-    return "0" if value == 0 else f"{value:,.2f}" if value >= 0.01 else f"{value:.2g}"
+    value, sign = abs(cost_per_token) * 1e6, "-" if cost_per_token < 0 else ""
+    if value == 0:
+        return "0"
+    if value >= 1e6:
+        return sign + _scaled(value)
+    if value < 1e-6:
+        return f"{sign}<0.000001"
+    return sign + (f"{value:,.2f}" if value >= 0.01 else _digits(value))
 
 
 def _span(span: timedelta) -> str:
@@ -83,25 +137,31 @@ def ago(moment: datetime | None, now: datetime) -> str:
     return "just now" if now - moment < timedelta(minutes=1) else f"{_span(now - moment)} ago"
 
 
-def day(when: date) -> str:
-    """`5 Dec`, with the year where it is not this one."""
-    text = f"{when.day} {when:%b}"
-    return text if when.year == date.today().year else f"{text} {when.year}"
+def day(when: date, today: date | None = None) -> str:
+    """`5 Dec`, with the year where it is not that of `today` (default: the UTC day)."""
+    text = f"{when.day} {_MONTHS[when.month - 1]}"
+    return text if when.year == (today or datetime.now(UTC)).year else f"{text} {when.year}"
+
+
+# not strftime: it follows the locale, and these words stand in English sentences
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def resets(duration: str | None, reset_at: datetime | None, now: datetime) -> str:
-    """When a budget window ends: `resets in 6 d`, else by its length; "" where it never does."""
+    """When a budget window ends (S42): `resets daily`, `resets on 1 Dec`, else `resets every 30 days`; "" for never."""
     if duration is None:
         return ""
     if duration in ("1d", "24h"):
         return "resets daily"
     if reset_at and reset_at > now:
-        return f"resets in {_span(reset_at - now)}"
+        return f"resets on {day(reset_at.astimezone(UTC), now)}"
     return f"resets every {in_words(duration)}"
 
 
 def models_summary(models: list[str]) -> str:
     """`all`, `none`, `gpt-4o`, `gpt-4o +2`."""
+    from tui.gateway.schema import NO_MODELS  # pydantic comes with it, which the rest can do without
+
     if not models:
         return "all"
     if models == [NO_MODELS]:

@@ -44,7 +44,7 @@ class Help(ModalScreen[None]):
             # Textual's own bindings have no id; they are not what a person looks for here
             if not binding.description or not binding.id:
                 continue
-            if isinstance(found.node, MainScreen):
+            if found.node is behind or isinstance(found.node, MainScreen):
                 title = "This screen"
             elif found.node is behind.app:
                 title = "Everywhere"

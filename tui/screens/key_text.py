@@ -66,6 +66,8 @@ def why(key: Key, reason: Reason, now: datetime) -> str:
             return spent_of(key, now)
         case Reason.BLOCKED:
             return "blocked: every call with it is refused"
+        case Reason.DUE:
+            return "rotation due"
         case Reason.UNUSED:
             if key.last_used_at:
                 return f"not used since {ago(key.last_used_at, now)}".replace(" ago", "").replace("since", "for")
@@ -77,6 +79,7 @@ REMEDY: dict[Reason, tuple[str, str]] = {
     Reason.OVER: ("e", "budget"),
     Reason.BLOCKED: ("b", "unblock"),
     Reason.EXPIRING: ("e", "new end"),
+    Reason.DUE: ("r", "rotate"),
     Reason.NEAR: ("e", "budget"),
     Reason.UNUSED: ("d", "delete"),
 }

@@ -33,6 +33,8 @@ class Line(Widget):
         """Draw `text`, unless that is what is drawn."""
         if text != self._text or text.spans != self._text.spans:
             taller = text.plain.count("\n") != self._text.plain.count("\n") or not self._text.plain
+            # a line that is wider than the widget is wrapped, into as many as its words need
+            taller = taller or max(text.cell_len, self._text.cell_len) > self.size.width
             self._text = text
             self.refresh(layout=taller)
 

@@ -37,12 +37,14 @@ class Column:
 class Cell:
     """What a cell shows. `text` is cleaned and cut to the column; `style` is a Rich style.
 
-    With `part` (0 to 1) the cell shows a bar of that part of the column's width instead.
+    With `part` (0 to 1) the cell shows a bar of that part of the column's width instead; with `words`, as many of them
+    as fit and how many there are beyond.
     """
 
     text: str = ""
     style: str = ""
     part: float | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,8 @@ class RecordTable(DataTable[Text]):
         cell = row.cells.get(name, Cell())
         if cell.part is not None:
             return self._cut(bar(cell.part, width - 1), width, False, cell.style)
-        return self._cut(plain(cell.text), width, self._by_id(name).right, cell.style)
+        text = fit_words(cell.words, width - 1) if cell.words else plain(cell.text)
+        return self._cut(text, width, self._by_id(name).right, cell.style)
 
     @staticmethod
     def _cut(text: str, width: int, right: bool, style: str = "") -> Text:
@@ -232,6 +235,16 @@ class RecordTable(DataTable[Text]):
         name = str(event.column_key.value)
         if self._by_id(name).sortable:
             self.post_message(self.SortBy(self, name))
+
+
+def fit_words(words: Sequence[str], cells: int) -> str:
+    """`tools vision +3`: as many of `words` as `cells` hold, and how many are left out."""
+    clean = [plain(word) for word in words]
+    for shown in range(len(clean), 0, -1):
+        text = " ".join(clean[:shown]) + (f" +{len(clean) - shown}" if shown < len(clean) else "")
+        if cell_len(text) <= cells:
+            return text
+    return f"{len(clean)}"
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
