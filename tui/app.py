@@ -12,6 +12,7 @@ import httpx
 from rich.segment import Segments
 from rich.text import Text
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from tui import clipboard
 from tui.config import Config, Flags, Settings, default_path
@@ -105,13 +106,17 @@ class LitellmTui(InOrder[int]):
         """Put the three screens over `session`, in place of those of an earlier one."""
         before, self.workspace = self.workspace, Workspace(session, self.clock)
         if before is not None:
-            await self.switch_mode("_default")
+            # a mode in front cannot be removed
+            self.add_mode("between", Screen)
+            await self.switch_mode("between")
             for mode, _ in MODES:
                 await self.remove_mode(mode)
             await before.session.client.aclose()
         for mode, _ in MODES:
             self.add_mode(mode, partial(_screen, mode, self.workspace))
         await self.switch_mode("keys")
+        if before is not None:
+            await self.remove_mode("between")
         for warning in session.warnings:
             self.tell(warning, severity="warning")
 

@@ -48,6 +48,11 @@ class Session:
     teams: tuple[Team, ...] = ()
     keys: tuple[Key, ...] = ()
     warnings: tuple[str, ...] = ()
+    transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
+
+    def connect(self, secret: str) -> Client:
+        """A client for another key of the same gateway, with the same settings; the caller closes it."""
+        return _client(self.settings, secret, self.transport)
 
     @property
     def everyone(self) -> bool:
@@ -120,21 +125,26 @@ async def start(
     secret = await read_key(settings.credential)
     # once read, the key stays in memory: a command or a question is not repeated at a reconnect
     settings = replace(settings, credential=HeldKey(secret))
-    client = Client(
+    client = _client(settings, secret.reveal(), transport)
+    try:
+        said(f"connecting to {client.host}")
+        server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
+        session = await _session(client, settings, server, caller, said, look)
+        return replace(session, transport=transport)
+    except BaseException:
+        await client.aclose()
+        raise
+
+
+def _client(settings: Settings, secret: str, transport: httpx.AsyncBaseTransport | None) -> Client:
+    return Client(
         settings.url,
-        secret.reveal(),
+        secret,
         timeout=settings.timeout,
         read_only=settings.read_only,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
         transport=transport,
     )
-    try:
-        said(f"connecting to {client.host}")
-        server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
-        return await _session(client, settings, server, caller, said, look)
-    except BaseException:
-        await client.aclose()
-        raise
 
 
 async def _session(
@@ -244,7 +254,7 @@ def demo(settings: Settings) -> tuple[Settings, httpx.AsyncBaseTransport, Callab
     from tui.demo import DemoGateway
 
     gateway = DemoGateway.believable()
-    credential = HeldKey(Secret(gateway.master_key))
+    credential = HeldKey(Secret(gateway.master_key), "the demo's own")
     return (
         replace(settings, credential=credential, user=settings.user or gateway.demo_user),
         gateway.transport(),

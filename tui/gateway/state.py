@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tui.gateway import rotation_records
 from tui.gateway.schema import Key
 
 SOON = timedelta(days=7)
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     OVER = "over budget"
     BLOCKED = "blocked"
     EXPIRING = "expiring"
+    DUE = "rotation due"
     NEAR = "near budget"
     UNUSED = "unused"
 
@@ -78,7 +80,9 @@ def budget(key: Key) -> Budget:
 
 
 def reasons(key: Key, now: datetime) -> list[Reason]:
-    """Every reason to look at this key, most pressing first; [] for a key that is fine."""
+    """Every reason to look at this key, most pressing first; [] for a key that is fine, or retired with a set end."""
+    if rotation_records.retired(key) and key.expires_at is not None:
+        return []
     end, money = expiry(key, now), budget(key)
     idle_since = key.last_used_at or (key.created_at if key.spend == 0 and not key.total_spend else None)
     checks = {
@@ -86,6 +90,7 @@ def reasons(key: Key, now: datetime) -> list[Reason]:
         Reason.OVER: money is Budget.OVER,
         Reason.BLOCKED: key.blocked,
         Reason.EXPIRING: end is Expiry.SOON,
+        Reason.DUE: rotation_records.due(key, now),
         Reason.NEAR: money is Budget.NEAR,
         Reason.UNUSED: idle_since is not None and now - idle_since > UNUSED,
     }

@@ -25,6 +25,7 @@ from tui.widgets.bars import Line
 from tui.workspace import Workspace
 
 ACTIONS = (
+    ("r", "rotate", "rotate", Action.CREATE),
     ("e", "edit", "edit", Action.EDIT),
     ("b", "block", "block or unblock", Action.BLOCK),
     ("z", "reset_spend", "reset spend", Action.RESET_SPEND),

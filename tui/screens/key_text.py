@@ -74,16 +74,16 @@ def why(key: Key, reason: Reason, now: datetime) -> str:
             return f"never used, made {ago(key.created_at, now)}"
 
 
-REMEDY: dict[Reason, tuple[str, str]] = {
-    Reason.EXPIRED: ("e", "new end"),
-    Reason.OVER: ("e", "budget"),
-    Reason.BLOCKED: ("b", "unblock"),
-    Reason.EXPIRING: ("e", "new end"),
-    Reason.DUE: ("r", "rotate"),
-    Reason.NEAR: ("e", "budget"),
-    Reason.UNUSED: ("d", "delete"),
+REMEDY: dict[Reason, tuple[str, str, str]] = {
+    Reason.EXPIRED: ("r", "rotate", "rotate"),
+    Reason.OVER: ("e", "budget", "edit"),
+    Reason.BLOCKED: ("b", "unblock", "block"),
+    Reason.EXPIRING: ("r", "rotate", "rotate"),
+    Reason.DUE: ("r", "rotate", "rotate"),
+    Reason.NEAR: ("e", "budget", "edit"),
+    Reason.UNUSED: ("d", "delete", "delete"),
 }
-"""The key to press and what it does, by reason."""
+"""The key to press, what the footer calls it, and the keys screen's action, by reason."""
 
 SORTS: dict[str, Callable[[Key], object]] = {
     "alias": lambda key: key.label,

@@ -1,6 +1,7 @@
 """The keys screen: what needs a person first, then every virtual key, and all that can be done with them."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rich.text import Text
@@ -11,17 +12,21 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui import look
+from tui.credentials import HeldKey, Secret
 from tui.formatting import ago, day, models_summary, money, plain
 from tui.gateway import keys
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError, Invalid, Unreachable
+from tui.gateway.rotation import Step, Unfinished, finish, undo, unfinished
 from tui.gateway.schema import Key, NewKey
-from tui.gateway.state import Attention, attention, reasons
+from tui.gateway.state import Attention, Reason, attention, reasons
 from tui.screens.base import MainScreen
 from tui.screens.dialogs import Confirm, Results
 from tui.screens.key_detail import KeyDetail
 from tui.screens.key_form import KeyForm
 from tui.screens.key_text import REMEDY, SORTS, budget_cell, end_cell, limits, why
+from tui.screens.rotate import Rotate
+from tui.screens.rotate_many import RotateMany
 from tui.screens.secret import ShowSecret
 from tui.widgets.bars import Line
 from tui.widgets.table import Cell, Column, RecordTable, Row, next_sort, sort_key
@@ -50,6 +55,9 @@ ATTENTION = (
 )
 NEEDED = {
     "new": Action.CREATE,
+    "rotate": Action.CREATE,
+    "finish": Action.CREATE,
+    "undo": Action.CREATE,
     "edit": Action.EDIT,
     "block": Action.BLOCK,
     "reset_spend": Action.RESET_SPEND,
@@ -68,6 +76,15 @@ class KeysScreen(MainScreen):
         Binding("enter", "open", "open", id="keys.open", tooltip="Show everything about this key"),
         Binding("n", "new", "new", id="keys.new", tooltip="Make a new virtual key"),
         Binding("e", "edit", "edit", id="keys.edit", tooltip="Change this key"),
+        Binding(
+            "r", "rotate", "rotate", id="keys.rotate", tooltip="Rotate: a new key in place of this one, nothing breaks"
+        ),
+        Binding(
+            "f", "finish", "finish", id="keys.finish", show=False, tooltip="Finish the unfinished rotation of this key"
+        ),
+        Binding(
+            "u", "undo", "undo", id="keys.undo", show=False, tooltip="Take the unfinished rotation of this key back"
+        ),
         Binding("b", "block", "block", id="keys.block", tooltip="Block the key, or unblock it"),
         Binding(
             "z",
@@ -104,6 +121,7 @@ class KeysScreen(MainScreen):
         self._sort = ""
         self._reverse = False
         self._by_hash: dict[str, Key] = {}
+        self._rotations: dict[str, Unfinished] = {}
 
     def compose_body(self) -> Iterable[Widget]:
         """Attention, filter, all keys."""
@@ -157,14 +175,17 @@ class KeysScreen(MainScreen):
         now = self.workspace.clock()
         self._by_hash = {key.hash: key for key in self.workspace.keys}
         self._marks &= self._by_hash.keys()
-        needy = attention(self.workspace.keys, now)
+        self._rotations = {rotation.new.hash: rotation for rotation in unfinished(self.workspace.keys)}
+        needy = [item for item in attention(self.workspace.keys, now) if item.key.hash not in self._rotations]
         room = max(3, min(6, self.app.size.height // 5))
-        self._attention.show([self._needy_row(item) for item in needy])
-        self._attention.display = bool(needy)
-        self._attention.styles.height = min(len(needy), room)
+        rows = [self._rotation_row(each) for each in self._rotations.values()]
+        rows += [self._needy_row(item) for item in needy]
+        self._attention.show(rows)
+        self._attention.display = bool(rows)
+        self._attention.styles.height = min(len(rows), room)
         more = self.query_one("#more", Line)
-        more.display = bool(needy)
-        rest = len(needy) - room
+        more.display = bool(rows)
+        rest = len(rows) - room
         more.show(_rule(self.app.size.width, f"{rest} more need attention" if rest > 0 else ""))
         shown = self.shown()
         self._all.show([self._row(key) for key in shown], sorted_by=self._sort or "alias", reverse=self._reverse)
@@ -197,11 +218,29 @@ class KeysScreen(MainScreen):
             text = "No keys yet. n makes one."
         line.show(Text(text))
 
+    def _rotation_row(self, rotation: Unfinished) -> Row:
+        marked = rotation.new.hash in self._marks
+        old = {
+            Step.OLD_GONE: "old key gone, name not handed over",
+            Step.RETIRED: "old key retired, name not handed over",
+            Step.KEPT: "old key kept on",
+        }.get(rotation.step, "both keys work")
+        return Row(
+            rotation.new.hash,
+            {
+                "mark": Cell("●" if marked else "!", look.MARKED if marked else look.BAD),
+                "alias": Cell(rotation.label),
+                "key": Cell(rotation.new.tail, look.DIM),
+                "why": Cell(f"rotation unfinished: {old}", look.WARN),
+                "remedy": Cell("" if self.workspace.session.rights.read_only else "f finish"),
+            },
+            marked=marked,
+        )
+
     def _needy_row(self, item: Attention) -> Row:
         now = self.workspace.clock()
-        style = look.WARN if item.reason.name in ("EXPIRING", "NEAR", "UNUSED") else look.BAD
-        letter, label = REMEDY[item.reason]
-        action = next(name for name, binding in (("edit", "e"), ("block", "b"), ("delete", "d")) if binding == letter)
+        style = look.BAD if item.reason in (Reason.EXPIRED, Reason.OVER, Reason.BLOCKED) else look.WARN
+        letter, label, action = REMEDY[item.reason]
         off = self.workspace.session.rights.why_not(NEEDED[action], item.key) is not None
         marked = item.key.hash in self._marks
         return Row(
@@ -471,6 +510,76 @@ class KeysScreen(MainScreen):
         if await self.app.push_screen_wait(form):
             self.tell(f"{key.label} was changed.")
             self.load()
+
+    @work
+    async def action_rotate(self) -> None:
+        """Rotate the key under the cursor, or the marked ones one after another."""
+        if self.refused("rotate") or not (chosen := self.targets()):
+            return
+        if len(chosen) > 1:
+            await self.app.push_screen_wait(RotateMany(self.workspace, chosen))
+            self.load()
+            return
+        if self._rotation_at(chosen[0]) is not None:
+            self.tell("A rotation of this key is unfinished: f finishes it, u takes it back.", severity="warning")
+            return
+        new_secret = await self.app.push_screen_wait(Rotate(self.workspace, chosen[0]))
+        if new_secret is None:
+            self.load()
+            return
+        # the session's own key was rotated: go on with the new one, in memory
+        self.tell("This session goes on with the new key.")
+        self.tui.connect(replace(self.workspace.session.settings, credential=HeldKey(Secret(new_secret))))
+
+    def _rotation_at(self, key: Key | None) -> Unfinished | None:
+        """The unfinished rotation that `key` is the new or the old one of."""
+        found = self._rotations.values()
+        return next((each for each in found if key and key.hash in (each.new.hash, each.note.of)), None)
+
+    @work
+    async def action_finish(self) -> None:
+        """Bring an unfinished rotation to its end, after a person's word for the secret where nobody gave it."""
+        rotation = self._rotation_at(self.current)
+        if self.refused("finish") or not self._told_of(rotation):
+            return
+        assert rotation is not None
+        lines = [rotation.so, "", rotation.finish_does]
+        verb = "Finish"
+        if rotation.needs_secret:
+            lines.append("Whoever uses the old secret needs the new one by then. If nobody has it: no, and u.")
+            verb = "The new secret is safe: finish"
+        if not await self.app.push_screen_wait(Confirm(f"Finish the rotation of {rotation.label}?", lines, verb)):
+            return
+        try:
+            key = await finish(self.workspace.session.client, rotation, secret_is_safe=True)
+        except GatewayError as error:
+            self.tell(str(error), severity="error")
+        else:
+            self.tell(f"The rotation is finished: {key.label} is {key.tail}.")
+        self.load()
+
+    @work
+    async def action_undo(self) -> None:
+        """Take an unfinished rotation back."""
+        rotation = self._rotation_at(self.current)
+        if self.refused("undo") or not self._told_of(rotation):
+            return
+        assert rotation is not None
+        lines = [rotation.so, "", rotation.undo_does]
+        if not await self.app.push_screen_wait(Confirm(f"Undo the rotation of {rotation.label}?", lines, "Undo")):
+            return
+        try:
+            key = await undo(self.workspace.session.client, rotation)
+        except GatewayError as error:
+            self.tell(str(error), severity="error")
+        else:
+            self.tell(f"The rotation is taken back: {key.label} is {key.tail}.")
+        self.load()
+
+    def _told_of(self, rotation: Unfinished | None) -> bool:
+        if rotation is None:
+            self.tell("No rotation of this key is unfinished; r begins one.", severity="warning")
+        return rotation is not None
 
     @work
     async def action_block(self) -> None:

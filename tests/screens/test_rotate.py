@@ -1,0 +1,196 @@
+"""Rotation from the keys screen: nothing is retired before a word, and whatever is left is listed."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from textual.widgets import Input, Select
+
+from tests.screens.driver import Driver, running
+from tui.demo import DemoGateway
+
+
+@pytest.fixture
+def gateway() -> DemoGateway:
+    gw = DemoGateway()
+    gw.add_user(user_id="ada", user_role="internal_user")
+    gw.add_key(
+        key_alias="laptop",
+        user_id="ada",
+        spend=3.12,
+        max_budget=10.0,
+        budget_duration="30d",
+        models=["gpt-4o"],
+        metadata={"host": "x1"},
+        expires=datetime.now(UTC) + timedelta(days=30),
+    )
+    gw.add_key(key_alias="server", user_id="ada")
+    return gw
+
+
+def live(gateway: DemoGateway) -> dict[str, dict[str, Any]]:
+    return {str(key["key_alias"]): key for key in gateway.keys.values()}
+
+
+async def open_rotation(app: Driver, alias: str = "laptop") -> None:
+    await app.press("slash")
+    await app.type(alias)
+    await app.press("enter", "r")
+    await app.see(f"Rotate {alias}")
+
+
+async def test_rotate_on_screen_then_retire_with_grace(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        screen = app.text()
+        assert "gpt-4o" in screen and "$10.00 per 30 days" in screen and "Nothing is retired" in screen
+        assert app.writes() == []
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        assert live(gateway)["laptop"] is old and old["expires"] is not None
+        made = next(key for alias, key in live(gateway).items() if alias.startswith("rotating-"))
+        secret = gateway.secret_for(str(made["token"]))
+        assert secret and secret not in app.text()
+        await app.press("v")
+        assert secret in app.text()
+        await app.press("I")
+        await app.see("the old key works until")
+        assert secret not in app.text()
+        now = live(gateway)
+        assert now["laptop"]["token"] == made["token"]
+        assert now["laptop"]["spend"] == 3.12 and now["laptop"]["max_budget"] == 10.0
+        assert now["laptop"]["metadata"]["host"] == "x1"
+        retired = next(key for alias, key in now.items() if alias.startswith("laptop-retired-"))
+        assert retired["token"] == old["token"]
+        await app.press("escape")
+        await app.gone("Rotate laptop")
+        assert "rotation unfinished" not in app.text()
+
+
+async def test_into_an_env_file_the_other_lines_stay(gateway: DemoGateway, tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_text("# mine\nexport OPENAI_API_KEY='sk-old'\nOTHER=1\n")
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        app.app.screen.query_one("#place", Select).value = "env"
+        await app.pilot.pause()
+        app.app.screen.query_one("#path", Input).value = str(env)
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        made = next(key for alias, key in live(gateway).items() if alias.startswith("rotating-"))
+        secret = gateway.secret_for(str(made["token"]))
+        assert env.read_text() == f"# mine\nexport OPENAI_API_KEY='{secret}'\nOTHER=1\n"
+        assert secret not in app.text()
+
+
+async def test_leaving_early_is_listed_and_undone(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        await app.press("escape")
+        await app.see("rotation unfinished: both keys work")
+        assert len(gateway.keys) == 3
+    async with running(gateway, user="ada", size=(100, 30)) as app:  # another process
+        await app.see("rotation unfinished: both keys work")
+        await app.press("u")
+        await app.see("Undo the rotation of laptop")
+        await app.press("y")
+        await app.gone("rotation unfinished")
+        assert {alias: key["token"] for alias, key in live(gateway).items()}["laptop"] == old
+        assert set(live(gateway)) == {"laptop", "server"}
+
+
+async def test_an_unfinished_one_is_finished_by_a_word(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        await app.press("escape")
+        await app.see("rotation unfinished")
+        await app.press("tab", "g")
+        await app.press("f")
+        await app.see("Finish the rotation of laptop")
+        assert "Whoever uses the old secret" in app.text()
+        await app.press("y")
+        await app.gone("rotation unfinished")
+        assert live(gateway)["laptop"]["token"] != old
+
+
+async def test_a_refused_creation_leaves_everything(gateway: DemoGateway) -> None:
+    gateway.intercept(
+        "POST", "/key/generate", httpx.Response(400, json={"error": {"message": "no more keys", "type": "x"}})
+    )
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.press("ctrl+s")
+        await app.see("no more keys")
+        assert "The old key works as before" in app.text()
+        assert set(live(gateway)) == {"laptop", "server"}
+
+
+async def test_a_wrong_grace_is_said_before_anything_is_made(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        app.app.screen.query_one("#grace", Input).value = "1y"
+        await app.see("1y is no duration")
+        await app.press("ctrl+s")
+        await app.pilot.pause()
+        assert app.writes() == []
+
+
+async def test_several_into_a_folder(gateway: DemoGateway, tmp_path: Path) -> None:
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await app.press("asterisk", "r")
+        await app.see("Rotate 2 keys")
+        app.app.screen.query_one("#place", Select).value = "folder"
+        await app.pilot.pause()
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / "keys")
+        await app.press("ctrl+s")
+        await app.see("I have them")
+        secrets = {path.read_text().strip().partition("=")[2] for path in (tmp_path / "keys").iterdir()}
+        made = {gateway.secret_for(hash) for hash, key in gateway.keys.items() if "rotating-" in str(key["key_alias"])}
+        assert secrets == made and len(made) == 2
+        await app.press("I")
+        await app.until(lambda: app.text().count("works until its grace ends") == 2, "both retired")
+        assert {"laptop", "server"} <= set(live(gateway))
+
+
+async def test_one_failure_of_several_begins_nothing_new(gateway: DemoGateway, tmp_path: Path) -> None:
+    gateway.intercept("POST", "/key/generate", httpx.Response(400, json={"error": {"message": "no more", "type": "x"}}))
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await app.press("asterisk", "r")
+        await app.see("Rotate 2 keys")
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / ".env")
+        await app.press("ctrl+s")
+        await app.see("server: not begun")
+        assert not (tmp_path / ".env").exists() and set(live(gateway)) == {"laptop", "server"}
+
+
+async def test_the_sessions_own_key_and_the_session_goes_on(gateway: DemoGateway) -> None:
+    own = gateway.add_key(key_alias="mine", user_id="ada", created_by="ada")
+    async with running(gateway, key=own, size=(100, 30)) as app:
+        await open_rotation(app, "mine")
+        assert "This session uses this key" in app.text()
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        await app.press("I")
+        await app.see("the old key works until")
+        await app.press("escape")
+        await app.gone("Rotate mine")
+        await app.see("1 Keys 4")
+        new = live(gateway)["mine"]["token"]
+        await app.press("R")
+        await app.until(lambda: gateway.calls[-1].key_hash == new, "a call with the new key")
+
+
+async def test_read_only_rotates_nothing(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", read_only=True) as app:
+        await app.press("r")
+        await app.until(lambda: "read-only" in app.toasts(), "the reason")
+        assert app.writes() == []

@@ -1,0 +1,385 @@
+"""Rotating one virtual key: what will be copied, the steps as they happen, nothing retired before a word."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Select, Static
+
+from tui import look
+from tui.delivery import EnvFile, NewFile, Place, check, deliver
+from tui.files import FileError
+from tui.formatting import plain
+from tui.gateway import rotation
+from tui.gateway.client import Client
+from tui.gateway.errors import GatewayError
+from tui.gateway.rotation import How, Plan, Successor, Unfinished
+from tui.gateway.schema import Key
+from tui.screens.dialogs import AskText
+from tui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tui.app import LitellmTui
+
+SCREEN, ENV_FILE, NEW_FILE = "screen", "env", "file"
+PLACES = (("this screen", SCREEN), ("a variable in an env file", ENV_FILE), ("a new file", NEW_FILE))
+
+
+class Rotate(ModalScreen[str | None]):
+    """Dismissed with the new secret where the session's own key was rotated to its end, else None.
+
+    Until "I have it" both keys work; leaving before that leaves an unfinished rotation, which the list shows.
+    """
+
+    CSS_PATH = ["dialogs.tcss", "key_form.tcss", "rotate.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "later", id="rotate.leave"),
+        Binding("ctrl+s", "begin", "rotate", id="rotate.begin"),
+        Binding("down", "app.focus_next", "next field", show=False, id="rotate.next"),
+        Binding("up", "app.focus_previous", "previous field", show=False, id="rotate.previous"),
+        Binding("v", "reveal", "show or hide", id="rotate.reveal"),
+        Binding("y", "copy", "copy", id="rotate.copy"),
+        Binding("w", "write", "write to a file", id="rotate.write"),
+        Binding("I", "have_it", "I have it", id="rotate.have-it"),
+    ]
+
+    def __init__(self, workspace: Workspace, key: Key) -> None:
+        super().__init__()
+        self._workspace = workspace
+        self._record = key
+        self._plan = self._make_plan("same" if not self._over else "90d", "24h")
+        self._made: Successor | None = None
+        self._place: Place | None = None
+        self._shown = False
+        self._busy = False
+        self._done = False
+        self._lines: list[tuple[str, str, str]] = []
+
+    @property
+    def _over(self) -> bool:
+        ends = self._record.expires_at
+        return ends is not None and ends <= self._workspace.clock()
+
+    def _make_plan(self, life: str | None, grace: str) -> Plan:
+        session = self._workspace.session
+        own = session.caller.key
+        return rotation.plan(
+            self._record,
+            life=life,
+            grace=grace,
+            rights=session.rights,
+            now=self._workspace.clock(),
+            taken_aliases={key.alias for key in self._workspace.keys if key.alias},
+            session_hash=own.hash if own else None,
+            team=next((team for team in session.teams if team.team_id == self._record.team_id), None),
+        )
+
+    def compose(self) -> ComposeResult:
+        """What is kept, the three choices, then the steps."""
+        key = self._record
+        with Vertical(classes="dialog rotate"):
+            yield Static(Text(plain(f"Rotate {key.label} ({key.tail})")), classes="dialog-title")
+            with VerticalScroll(classes="rotate-body", can_focus=False):
+                yield Static("", id="keeps")
+                with Vertical(id="choices"):
+                    yield from self._input("life", "New key", "90d" if self._over else "same", self._life_hint())
+                    yield from self._input("grace", "Old key", "24h", "24h 1h 7d 90s · 0 deletes it now")
+                    with Horizontal(classes="form-row"):
+                        yield Static("Secret goes to", classes="form-label")
+                        options = [(Text(text), name) for text, name in PLACES]
+                        yield Select(options, id="place", compact=True, allow_blank=False, value=SCREEN)
+                    with Vertical(id="where"):
+                        yield from self._input("path", "File", "~/.env", "")
+                        with Vertical(id="named"):
+                            yield from self._input("variable", "Variable", "OPENAI_API_KEY", "")
+                yield Static("", id="warnings")
+                yield Static("", id="steps")
+            yield Static("", id="wrong", classes="wrong")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button("Rotate  ctrl+s", id="begin", variant="primary", compact=True)
+                yield Button("I have it: retire the old key  I", id="have-it", variant="primary", compact=True)
+                yield Button("Back  esc", id="leave", compact=True)
+
+    def _life_hint(self) -> str:
+        ends = self._record.expires_at
+        same = f"same: ends {ends:%d %b %Y}" if ends else "same: never ends"
+        return f"{same} · 90d · never"
+
+    def _input(self, name: str, label: str, value: str, hint: str) -> ComposeResult:
+        with Horizontal(classes="form-row"):
+            yield Static(label, classes="form-label")
+            field = Input(value, id=name, compact=True, select_on_focus=False)
+            field.cursor_blink = False
+            yield field
+            if hint:
+                yield Static(Text(hint, style=look.DIM), classes="hint")
+
+    def on_mount(self) -> None:
+        """Show what would happen; the safe choices are filled in."""
+        for name in ("have-it", "begin", "leave"):
+            self.query_one(f"#{name}", Button).can_focus = False
+        self.query_one("#have-it").display = False
+        self.query_one("#where").display = False
+        self._show_plan()
+        self.query_one("#life").focus()
+
+    # Before anything is made
+
+    def _show_plan(self) -> None:
+        kept = " · ".join(f"{label} {value}" for label, value in self._plan.copied)
+        text = Text("Keeps  ", style=look.DIM)
+        text.append(plain(kept), style="not dim")
+        self.query_one("#keeps", Static).update(text)
+        lines = Text()
+        for warning in (*self._plan.warnings, *([self._plan.why_not] if self._plan.why_not else [])):
+            lines.append(f"! {plain(warning)}\n", style=look.WARN)
+        # the first two, making and trying the new key, are on screen when they happen
+        for step in self._plan.steps[2:]:
+            lines.append(f"· {plain(step)}\n", style=look.DIM)
+        lines.rstrip()
+        self.query_one("#warnings", Static).update(lines)
+        self._say(self._plan.problem or "", look.BAD)
+
+    @on(Input.Changed)
+    def on_choice(self) -> None:
+        """The words follow the choices."""
+        if self._made is None and not self._busy and self.is_mounted and self.query("#grace"):
+            self._plan = self._make_plan(self._life(), self._value("grace"))
+            self._show_plan()
+
+    @on(Select.Changed, "#place")
+    def on_place(self) -> None:
+        """A file needs a path, a variable a name."""
+        place = self.query_one("#place", Select).value
+        self.query_one("#where").display = place != SCREEN
+        self.query_one("#named").display = place == ENV_FILE
+        path = self.query_one("#path", Input)
+        if place == NEW_FILE and path.value == "~/.env":
+            path.value = f"~/{self._record.label}.key"
+        elif place == ENV_FILE and path.value.endswith(".key"):
+            path.value = "~/.env"
+
+    @on(Input.Submitted)
+    def on_enter(self) -> None:
+        """Enter goes to the next field."""
+        self.focus_next()
+
+    def _value(self, name: str) -> str:
+        return self.query_one(f"#{name}", Input).value.strip()
+
+    def _life(self) -> str | None:
+        value = self._value("life").lower()
+        return None if value == "never" else value
+
+    def _chosen_place(self) -> Place | None:
+        place = self.query_one("#place", Select).value
+        if place == SCREEN:
+            return None
+        path = Path(self._value("path")).expanduser()
+        return EnvFile(path, self._value("variable")) if place == ENV_FILE else NewFile(path)
+
+    # The steps
+
+    @work
+    async def action_begin(self) -> None:
+        """Create, prove, deliver; the old key is not touched."""
+        if self._made is not None or self._busy:
+            return
+        self._plan = self._make_plan(self._life(), self._value("grace"))
+        self._place = self._chosen_place()
+        wrong = self._plan.problem or (check(self._place) if self._place else None)
+        if wrong:
+            self._say(wrong, look.BAD)
+            return
+        self._busy = True
+        self._say("")
+        self.query_one("#choices").display = False
+        self.query_one("#warnings").display = False
+        self.query_one("#begin").display = False
+        self.set_focus(None)
+        try:
+            await self._create_and_prove()
+        finally:
+            self._busy = False
+
+    async def _create_and_prove(self) -> None:
+        client = self._workspace.session.client
+        self._step("▸", "creating …")
+        try:
+            made = await rotation.create(client, self._plan)
+        except GatewayError as error:
+            self._last("✘", str(error), look.BAD)
+            self._step(" ", "The old key works as before. esc goes back.")
+            return
+        self._made = made
+        self._last("✔", f"created  {made.rotation.new.tail}, for now as {made.alias}", look.GOOD)
+        for note in made.notes:
+            self._step("!", note, look.WARN)
+        self._step("▸", "trying it …")
+        try:
+            await rotation.prove(self._workspace.session.connect, made)
+        except GatewayError as error:
+            self._last("✘", str(error), look.BAD)
+            self._step(" ", "Both keys are there; esc leaves it, and the list offers to undo it.")
+            return
+        self._last("✔", "answers", look.GOOD)
+        if self._place is not None:
+            self._deliver(self._place)
+        self._offer()
+
+    def _deliver(self, place: Place) -> None:
+        assert self._made is not None
+        try:
+            self._step("✔", deliver(place, self._made.secret), look.GOOD)
+        except FileError as error:
+            self._step("✘", f"{error} Take the secret from here.", look.BAD)
+
+    def _offer(self) -> None:
+        self._step(" ", "")
+        self.query_one("#have-it").display = True
+        self.query_one("#leave", Button).label = "Later  esc"
+        self._draw()
+
+    @property
+    def _masked(self) -> str:
+        assert self._made is not None
+        secret = self._made.secret
+        return secret if self._shown else f"{secret[:3]}{'•' * 18}{secret[-4:]}"
+
+    def action_reveal(self) -> None:
+        """Show or mask the secret."""
+        if self._made is not None and not self._done:
+            self._shown = not self._shown
+            self._draw()
+
+    @work
+    async def action_copy(self) -> None:
+        """Send the secret to the clipboard."""
+        if self._made is not None and not self._done:
+            self._say(await cast("LitellmTui", self.app).copy(self._made.secret))
+
+    @work
+    async def action_write(self) -> None:
+        """Write the secret to a new file."""
+        if self._made is None or self._done:
+            return
+
+        def wrong(text: str) -> str | None:
+            return check(NewFile(Path(text.strip()).expanduser())) if text.strip() else "Name a file."
+
+        path = await self.app.push_screen_wait(
+            AskText("Write the new key to a new file (mode 0600)", value="~/", check=wrong)
+        )
+        if path is not None:
+            try:
+                self._say(deliver(NewFile(Path(path.strip()).expanduser()), self._made.secret), look.GOOD)
+            except FileError as error:
+                self._say(str(error), look.BAD)
+
+    @work
+    async def action_have_it(self) -> None:
+        """The person has the secret: retire the old key, hand the name over."""
+        if self._made is None or self._busy or self._done or not self.query_one("#have-it").display:
+            return
+        self._busy = True
+        self._shown = False
+        self._say("")
+        try:
+            await self._retire(self._made)
+        finally:
+            self._busy = False
+
+    async def _retire(self, made: Successor) -> None:
+        plan = self._plan
+        grace = plan.grace if plan.how is How.GRACE else None
+        self._step("▸", "retiring the old key …")
+        try:
+            async with _client(self._workspace, made, own=plan.own) as client:
+                state: Unfinished | Key = await rotation.confirm(client, made.rotation, plan.how, grace)
+                while isinstance(state, Unfinished) and plan.how is not How.KEEP:
+                    state = await rotation.advance(client, state)
+        except GatewayError as error:
+            self._last("✘", str(error), look.BAD)
+            self._step(" ", "The list shows what is left to do: f finishes, u takes it back.")
+            self.query_one("#have-it").display = False
+            return
+        self._done = True
+        self.query_one("#have-it").display = False
+        self.query_one("#leave", Button).label = "Close  esc"
+        name = self._record.label
+        if plan.how is How.KEEP:
+            self._last(
+                "✔", "both keys stay; the list goes on showing this rotation until the old one may go", look.GOOD
+            )
+        elif plan.how is How.DELETE:
+            self._last("✔", f"the old key is deleted, the new one is {name}", look.GOOD)
+        else:
+            ends = f"{plan.old_ends:%Y-%m-%d %H:%M} UTC" if plan.old_ends else "its own end"
+            self._last("✔", f"the old key works until {ends}, the new one is {name}", look.GOOD)
+        self._draw()
+
+    # What is drawn
+
+    def _step(self, mark: str, text: str, style: str = "") -> None:
+        self._lines.append((mark, text, style))
+        self._draw()
+
+    def _last(self, mark: str, text: str, style: str = "") -> None:
+        self._lines[-1] = (mark, text, style)
+        self._draw()
+
+    def _draw(self) -> None:
+        page = Text()
+        for mark, text, style in self._lines:
+            page.append(f"{mark} ", style=style)
+            page.append(f"{plain(text)}\n")
+        if self._made is not None and not self._done and self.query_one("#have-it").display:
+            page.append(f"▸ {self._masked}\n", style=f"{look.STRONG} {look.GOOD}")
+            for letter, label in (("v", "show or hide"), ("y", "copy"), ("w", "write to a file")):
+                page.append(letter, style=look.STRONG)
+                page.append(f" {label}   ")
+            page.append("\n\nThe old key still works; nothing is retired until you say that you have the new one.")
+        self.query_one("#steps", Static).update(page)
+
+    def _say(self, sentence: str, style: str = "") -> None:
+        self.query_one("#wrong", Static).update(Text(plain(sentence), style=style))
+
+    # Leaving
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """As the keys."""
+        {"begin": self.action_begin, "have-it": self.action_have_it, "leave": self.action_leave}[
+            event.button.id or "leave"
+        ]()
+
+    def action_leave(self) -> None:
+        """Back to the list; what was begun stays there, both keys work."""
+        if self._busy:
+            self._say("One moment: a step is under way.")
+            return
+        new_secret = self._made.secret if self._made and self._done and self._plan.own else None
+        if self._made is not None and not self._done:
+            cast("LitellmTui", self.app).tell(
+                "Both keys work. The rotation is listed: f finishes it, u takes it back.", severity="warning"
+            )
+        self.dismiss(new_secret)
+
+
+class _client:
+    """The client that may retire: the session's, or where its own key is rotated one of the new secret."""
+
+    def __init__(self, workspace: Workspace, made: Successor, *, own: bool) -> None:
+        self._client: Client = workspace.session.connect(made.secret) if own else workspace.session.client
+        self._close = own
+
+    async def __aenter__(self) -> Client:
+        return self._client
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._close:
+            await self._client.aclose()
