@@ -1,13 +1,19 @@
 """The command line: the only module that starts anything. It imports what a command needs, when it needs it."""
 
+from __future__ import annotations
+
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from tui import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself is a seventh of the time that --help takes
+    from collections.abc import Sequence
+    from datetime import date
+    from typing import Any, NoReturn
 
 COMMANDS = ("doctor", "keys list", "models list", "usage")
 """The subcommands that work without a terminal."""
@@ -17,23 +23,74 @@ examples:
   litellm-tui --demo                   open it with made-up data, no gateway needed
   litellm-tui doctor                   what it connects to, as whom, and what that key may do
   litellm-tui keys list --json         your virtual keys for a program
-  litellm-tui usage --period 90d --by model
+  litellm-tui usage --period 90d --by key
 
-The key never goes on the command line. It comes from the profile (a file, a command, the keyring, a variable),
+The key never goes on the command line. It comes from the profile (a variable, a command, a file, the keyring),
 from LITELLM_TUI_API_KEY, LITELLM_PROXY_API_KEY, LITELLM_API_KEY or LITELLM_MASTER_KEY, or is asked for.
+Data goes to standard output, everything else to standard error. Exit: 0 done, 1 failed, 2 wrong usage.
+"""
+USAGE_EXAMPLES = """\
+examples:
+  litellm-tui usage                                  the last 30 days, by model
+  litellm-tui usage --period today --by key
+  litellm-tui usage --since 2026-11-01 --all --by day
+  litellm-tui usage --period 90d --user ada --json   every view at once, for a program
+
+A day is a UTC day. 7d is today and the six days before it.
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """argparse, whose messages repeat no key that somebody typed after a flag (S3)."""
+
+    def error(self, message: str) -> NoReturn:
+        """Usage and one line on stderr; exit 2."""
+        from tui.gateway.redaction import printable, redact
+
+        start, found, words = message.partition("unrecognized arguments: ")
+        if found and not start:
+            message = found + _without_values(words.split())
+        elif message.startswith("argument COMMAND:"):
+            # after an unknown flag, its value is taken for the command
+            message = re.sub(r"invalid choice: ('.*?'|\".*?\")(?=,| \()", "no such command", message)
+        super().error(redact(printable(message)))
+
+
+def _without_values(words: list[str]) -> str:
+    kept: list[str] = []
+    after_flag = False
+    for word in words:
+        flag = word.startswith("-")
+        if flag or not after_flag:
+            kept.append(word.partition("=")[0])
+        after_flag = flag
+    return " ".join(kept)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run `argv` (default: the process's); the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    """Run `argv` (default: the process's); the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Raises `SystemExit` as argparse does, for `--help` (0) and for arguments that it refuses (2); nothing else.
+    """
+    # closed by the caller; print would take the other one instead
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
-        return _main(_parser().parse_args(argv))
+        try:
+            code = _main(_parser().parse_args(argv))
+        finally:
+            # here and not at exit, where Python would complain about a reader that has gone
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # the reader has gone; Python would complain about it once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except Exception as error:
+        _own_error(error)
+        _drop_output()
+        return 1
+    return code
 
 
 def _main(args: argparse.Namespace) -> int:
@@ -43,21 +100,24 @@ def _main(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 2
-    from tui.config import Config, ConfigError, Flags, load, resolve
-    from tui.files import FileError
+    if args.command == "usage":
+        _check_usage(args)
+    from pathlib import Path
+
+    from tui.config import ConfigError, Flags, load, resolve
 
     flags = Flags(
         profile=args.profile,
         url=args.url,
         user=args.user,
         read_only=args.read_only,
-        config=args.config,
+        config=Path(args.config) if args.config else None,
         demo=args.demo,
     )
     try:
-        config: Config = load(args.config, os.environ)
+        config = load(flags.config, os.environ)
         settings = resolve(config, flags, os.environ)
-    except (ConfigError, FileError) as error:
+    except ConfigError as error:
         for line in str(error).splitlines():
             print(f"litellm-tui: {line}", file=sys.stderr)
         return 2
@@ -78,61 +138,136 @@ def _main(args: argparse.Namespace) -> int:
 
 
 def _is_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    streams = (sys.stdin, sys.stdout)
+    return all(stream is not None and stream.isatty() for stream in streams) and os.environ.get("TERM") != "dumb"
 
 
-def _parser() -> argparse.ArgumentParser:
-    shared = _shared(argparse.SUPPRESS)
-    parser = argparse.ArgumentParser(
+def _drop_output() -> None:
+    """Nothing more goes to stdout: what is buffered there would be tried again, and complained about, at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _own_error(error: Exception) -> None:
+    """One line about a failure that nobody foresaw, redacted and without the values of variables (S3)."""
+    from tui.gateway.redaction import redact, upstream
+
+    if os.environ.get("LITELLM_TUI_DEBUG"):
+        import traceback
+
+        print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
+    print(
+        f"litellm-tui: stopped by an error of its own ({type(error).__name__}: {upstream(str(error))}). "
+        "LITELLM_TUI_DEBUG=1 shows where.",
+        file=sys.stderr,
+    )
+
+
+def _check_usage(args: argparse.Namespace) -> None:
+    """What argparse cannot check by itself; before anything is asked for."""
+    wrong = args.parser.error
+    if args.user is not None and (args.team is not None or args.all):
+        wrong(f"argument --user: not allowed with argument {'--all' if args.all else '--team'}")
+    if args.period and (args.since or args.until):
+        wrong("give either --period, or --since and --until")
+    if args.until and not args.since:
+        wrong("--until needs --since")
+    if not args.since:
+        return
+    from tui.gateway.usage import utc_today
+
+    until = args.until or utc_today()
+    if args.since > until:
+        wrong(f"--since {args.since} is after {f'--until {until}' if args.until else f'today, {until} in UTC'}")
+    if (until - args.since).days > 3660:
+        wrong("that is more than ten years")
+
+
+def _day(text: str) -> date:
+    from datetime import date
+
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"takes a day such as 2026-11-01, not {text!r}") from None
+
+
+def _name(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def _format(prog: str) -> argparse.HelpFormatter:
+    # with a width, argparse does without shutil and all the archive formats that shutil loads
+    try:
+        width = int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        try:
+            width = os.get_terminal_size().columns or 80
+        except OSError:
+            width = 80
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(40, min(width, 120) - 2))
+
+
+def _parser() -> Parser:
+    shared = _shared(after=True)
+    parser = Parser(
         prog="litellm-tui",
-        description="Run your LiteLLM gateway from the terminal: virtual keys, models, usage.",
+        description="Run your LiteLLM gateway from the terminal: virtual keys, models, usage.\n"
+        "Without a command it opens the app.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[_shared(None)],
+        formatter_class=_format,
+        parents=[_shared(after=False)],
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"litellm-tui {__version__}")
     commands: Any = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands for scripts")
 
-    def add(to: Any, name: str, words: str, *, json: bool = True) -> argparse.ArgumentParser:
+    def add(to: Any, name: str, words: str, *, json: bool = True, epilog: str | None = None) -> argparse.ArgumentParser:
         made: argparse.ArgumentParser = to.add_parser(
-            name, help=words, description=words, parents=[shared], allow_abbrev=False
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            epilog=epilog,
+            formatter_class=_format,
+            parents=[shared],
+            allow_abbrev=False,
         )
+        made.set_defaults(parser=made)
         if json:
             made.add_argument("--json", action="store_true", help="print JSON for programs")
         return made
 
+    def group(name: str, words: str) -> Any:
+        return add(commands, name, words, json=False).add_subparsers(dest="what", required=True, metavar="COMMAND")
+
     add(commands, "doctor", "say what it connects to, as whom, and what that key may do")
-    keys = add(commands, "keys", "virtual keys", json=False)
-    add(keys.add_subparsers(dest="what", required=True, metavar="COMMAND"), "list", "list virtual keys")
-    models = add(commands, "models", "model groups", json=False)
-    add(
-        models.add_subparsers(dest="what", required=True, metavar="COMMAND"),
-        "list",
-        "list the models this key may call",
+    add(group("keys", "virtual keys: list"), "list", "list virtual keys with their spend, budget and end")
+    add(group("models", "models: list"), "list", "list the models that this key may call, with their prices")
+    usage = add(
+        commands, "usage", "spend, tokens and requests over UTC days, both ends included", epilog=USAGE_EXAMPLES
     )
-    usage = add(commands, "usage", "spend, tokens and requests over UTC days, both ends included")
     usage.add_argument("--period", choices=("today", "7d", "30d", "90d"), help="days up to today (default: 30d)")
-    usage.add_argument("--since", metavar="YYYY-MM-DD", help="first UTC day")
-    usage.add_argument("--until", metavar="YYYY-MM-DD", help="last UTC day (default: today)")
+    usage.add_argument("--since", metavar="DAY", type=_day, help="first day, such as 2026-11-01, instead of --period")
+    usage.add_argument("--until", metavar="DAY", type=_day, help="last day (default: today)")
     whose = usage.add_mutually_exclusive_group()
-    whose.add_argument("--team", metavar="TEAM", help="a team's usage, by id or alias")
+    whose.add_argument("--team", metavar="TEAM", type=_name, help="a team's usage, by id or alias")
     whose.add_argument("--all", action="store_true", help="everyone's usage (admins)")
     usage.add_argument("--by", choices=("day", "model", "key"), default="model", help="which table (default: model)")
     return parser
 
 
-def _shared(missing: str | None) -> argparse.ArgumentParser:
-    """The flags that may stand before and after a command; after it they must not undo what stood before."""
-
-    def default(value: object) -> Any:
-        return missing if missing is not None else value
-
-    flags = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    flags.add_argument("--profile", metavar="NAME", default=default(None), help="the profile to use")
-    flags.add_argument("--url", metavar="URL", default=default(None), help="the gateway's base URL")
-    flags.add_argument("--user", metavar="USER", default=default(None), help="whose keys and usage, with an admin key")
-    flags.add_argument("--read-only", action="store_true", default=default(False), help="let no writing call out")
-    flags.add_argument("--demo", action="store_true", default=default(False), help="an embedded gateway, made-up data")
-    flags.add_argument("--config", metavar="FILE", type=Path, default=default(None), help="another configuration file")
+def _shared(*, after: bool) -> argparse.ArgumentParser:
+    """The flags that may stand before and after a command; after it, a missing one must not undo what stood before."""
+    text = argparse.SUPPRESS if after else None
+    switch = argparse.SUPPRESS if after else False
+    flags = Parser(add_help=False, allow_abbrev=False, formatter_class=_format)
+    flags.add_argument("--profile", metavar="NAME", default=text, type=_name, help="the profile to use")
+    flags.add_argument("--url", metavar="URL", default=text, type=_name, help="the gateway's base URL")
+    flags.add_argument(
+        "--user", metavar="USER", default=text, type=_name, help="whose keys and usage, with an admin's key"
+    )
+    flags.add_argument("--read-only", action="store_true", default=switch, help="let no writing call out")
+    flags.add_argument("--demo", action="store_true", default=switch, help="an embedded gateway with made-up data")
+    flags.add_argument("--config", metavar="FILE", default=text, type=_name, help="another configuration file")
     return flags

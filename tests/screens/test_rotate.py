@@ -81,7 +81,7 @@ async def test_into_an_env_file_the_other_lines_stay(gateway: DemoGateway, tmp_p
         await app.press("ctrl+s")
         await app.see("I have it")
         made = next(key for alias, key in live(gateway).items() if alias.startswith("rotating-"))
-        secret = gateway.secret_for(str(made["token"]))
+        secret = str(gateway.secret_for(str(made["token"])))
         assert env.read_text() == f"# mine\nexport OPENAI_API_KEY='{secret}'\nOTHER=1\n"
         assert secret not in app.text()
 

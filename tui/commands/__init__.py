@@ -1,76 +1,100 @@
-"""The commands for scripts: data on stdout, everything else on stderr; Textual is never imported."""
+"""The commands for scripts: data on stdout, everything else on stderr. They only look, and never import Textual."""
 
 import argparse
 import asyncio
-import os
 import sys
-import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
+
+import httpx
 
 from tui.config import Settings
 from tui.credentials import AskKey, CredentialError, HeldKey, ask_key
 from tui.gateway.errors import GatewayError
-from tui.gateway.redaction import redact
+from tui.gateway.redaction import printable, redact
+from tui.startup import Session, demo, explain, start
+from tui.workspace import utc_now
+
+Clock = Callable[[], datetime]
 
 
-class Wrong(Exception):
-    """The command was asked for something that it cannot mean; exit code 2."""
+class Refused(Exception):
+    """What was asked for is not to be had with this key, or is not there; `str()` says why. Exit code 1."""
 
 
 def run_command(args: argparse.Namespace, settings: Settings) -> int:
-    """Run one command; the exit code: 0 done, 1 failed, 2 wrong usage."""
-    from tui.startup import explain
-
-    try:
-        if isinstance(settings.credential, AskKey):
-            settings = replace(settings, credential=HeldKey(ask_key(settings.host)))
-        return asyncio.run(_run(args, settings))
-    except Wrong as error:
-        say(str(error))
-        return 2
-    except (GatewayError, CredentialError) as error:
-        trouble = explain(error, settings)
-        say(f"{trouble.title}: {trouble.sentence}")
-        for line in trouble.advice:
-            say(line)
-        return 1
-    except (KeyboardInterrupt, BrokenPipeError):
-        raise
-    except Exception as error:
-        if os.environ.get("LITELLM_TUI_DEBUG"):
-            print(redact("".join(traceback.format_exception(error))), file=sys.stderr)
-        say(f"stopped by an error of its own ({type(error).__name__}: {error}). LITELLM_TUI_DEBUG=1 shows more.")
-        return 1
-
-
-async def _run(args: argparse.Namespace, settings: Settings) -> int:
-    from tui.startup import demo, start
-
-    transport = None
+    """Run one command on the gateway of `settings`; the exit code: 0 done, 1 failed."""
+    transport, clock = None, utc_now
     if settings.demo:
-        settings, transport, _ = demo(settings)
+        settings, transport, clock = demo(settings)
         say("DEMO: made-up data")
+    for line in settings.ignored:
+        say(line)
+    asked = isinstance(settings.credential, AskKey)
+    try:
+        if asked:
+            settings = replace(settings, credential=HeldKey(ask_key(settings.host)))
+        return asyncio.run(run(args, settings, transport, clock))
+    except Refused as error:
+        say(str(error))
+    except CredentialError as error:
+        if asked:
+            say(str(error))
+        else:
+            _say_why(error, settings)
+    except GatewayError as error:
+        _say_why(error, settings)
+    return 1
+
+
+async def run(
+    args: argparse.Namespace, settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Clock
+) -> int:
+    """The command itself. Raises `Refused`, `CredentialError`, or one of `GatewayError`'s kinds."""
     if args.command == "doctor":
         from tui.commands.doctor import doctor
 
         return await doctor(settings, transport, as_json=args.json)
-    session = await start(settings, transport=transport)
+    session = await start(settings, transport=transport, look=True)
     async with session.client:
-        for warning in session.warnings:
-            say(warning)
+        _check_user(args, session)
+        say_all(warning for warning in session.warnings if warning not in settings.ignored)
         if args.command == "keys":
             from tui.commands.keys import list_keys
 
-            return await list_keys(session, as_json=args.json)
+            return await list_keys(session, clock, as_json=args.json)
         if args.command == "models":
             from tui.commands.models import list_models
 
-            return await list_models(session, as_json=args.json)
+            return await list_models(session, clock, as_json=args.json)
         from tui.commands.usage import show_usage
 
-        return await show_usage(session, args)
+        return await show_usage(session, clock, args)
 
 
-def say(line: str) -> None:
-    """A line for the person, on stderr, redacted (S3)."""
-    print(f"litellm-tui: {redact(line)}", file=sys.stderr)
+def _check_user(args: argparse.Namespace, session: Session) -> None:
+    """Whoever names a user on the command line gets that user's data, or none at all (S44)."""
+    wanted = session.settings.user
+    if args.user is not None and not session.rights.sees_all and wanted != session.caller.user_id:
+        who = session.caller.user_id
+        whose = f"this is a key of {who}" if who else "this key names no user"
+        raise Refused(f"Only an admin sees what belongs to {wanted}; {whose}.")
+    if wanted and session.user_id == wanted and session.user is None and session.rights.sees_all:
+        say(f"The gateway has no user {wanted}.")
+
+
+def _say_why(error: GatewayError | CredentialError, settings: Settings) -> None:
+    trouble = explain(error, settings)
+    say_all([f"{trouble.title}: {trouble.sentence}", *trouble.advice])
+
+
+def say(line: str, *, name: bool = True) -> None:
+    """A line for the person, on stderr: printable and redacted (S3), the program's name in front."""
+    print(f"{'litellm-tui: ' if name else ''}{redact(printable(line))}", file=sys.stderr)
+
+
+def say_all(lines: Iterable[str]) -> None:
+    """Several lines for the person."""
+    for line in lines:
+        say(line)

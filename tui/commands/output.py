@@ -1,63 +1,108 @@
 """Tables that fit the terminal, and JSON."""
 
 import json
+import os
 import shutil
 import sys
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tui.formatting import plain
+from tui.formatting import fit, plain, width
 
 GAP = 2
+NARROWEST = 8
+"""Cells to which a column is shrunk where there is no room at all."""
+STYLES = {"head": "\x1b[1m", "dim": "\x1b[2m", "warn": "\x1b[33m", "bad": "\x1b[31m"}
+_END = "\x1b[0m"
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """A column of a table: `right` for numbers; the widest field with `shrink` gives way on a narrow terminal."""
+class Column:
+    """A column. `right` for numbers.
+
+    Where the terminal is too narrow, a column with `least` gives way down to that many cells, the widest first; then
+    the columns with the highest `drop` go, 0 never does.
+    """
 
     title: str
     right: bool = False
-    shrink: bool = False
+    least: int = 0
+    drop: int = 0
 
 
-def cells(text: str) -> int:
-    """How many terminal cells `text` takes; wide letters take two, combining ones none."""
-    return sum(
-        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-        for letter in text
-    )
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value with a style of `STYLES`, for states: never colour alone, the words say it too."""
+
+    text: str
+    style: str = ""
 
 
-def print_table(fields: Sequence[Field], rows: Sequence[Sequence[str]]) -> None:
-    """Rows below their titles, as wide as the terminal at most; through a pipe as wide as they are."""
-    clean = [[plain(value) for value in row] for row in rows]
-    widths = [max([cells(field.title), *(cells(row[index]) for row in clean)]) for index, field in enumerate(fields)]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10**6
-    shrinking = [index for index, field in enumerate(fields) if field.shrink]
-    while shrinking and sum(widths) + GAP * (len(widths) - 1) > room:
-        widest = max(shrinking, key=lambda index: widths[index])
-        if widths[widest] <= 8:
-            break
-        widths[widest] -= 1
-    for row in [[field.title for field in fields], *clean]:
-        pieces = [_fit(value, width, field.right) for value, width, field in zip(row, widths, fields, strict=True)]
-        print((" " * GAP).join(pieces).rstrip())
+Value = str | Cell
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Value]],
+    *,
+    room: int | None = None,
+    ascii: bool = False,
+    colour: bool = False,
+) -> Iterator[str]:
+    """The lines of a table, titles first, at most `room` cells wide (None: as wide as it is)."""
+    head = [Cell(column.title, "head") for column in columns]
+    clean = [[_cell(value) for value in row] for row in rows]
+    lines = [head, *clean]
+    widths = [max(width(line[index].text) for line in lines) for index in range(len(columns))]
+    shown = _shown(columns, widths, room)
+    for line in lines:
+        pieces = []
+        for index in shown:
+            text = fit(line[index].text, widths[index], ascii=ascii)
+            pad = " " * (widths[index] - width(text))
+            if colour and line[index].style and text:
+                text = f"{STYLES[line[index].style]}{text}{_END}"
+            pieces.append(pad + text if columns[index].right else text + pad)
+        yield (" " * GAP).join(pieces).rstrip()
+
+
+def _cell(value: Value) -> Cell:
+    cell = value if isinstance(value, Cell) else Cell(value)
+    return Cell(plain(cell.text), cell.style)
+
+
+def _shown(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
+    """The columns that fit, by index; `widths` is cut to what each gets."""
+    shown = list(range(len(columns)))
+    if room is None:
+        return shown
+
+    def over(wanted: Sequence[int]) -> int:
+        return sum(wanted[i] for i in shown) + GAP * (len(shown) - 1) - room
+
+    least = [min(each, column.least or each) for each, column in zip(widths, columns, strict=True)]
+    while over(least) > 0 and (loose := [i for i in shown if columns[i].drop]):
+        shown.remove(max(loose, key=lambda i: columns[i].drop))
+    for floor in (least, [min(each, NARROWEST) for each in least]):
+        while over(widths) > 0 and (giving := [i for i in shown if columns[i].least and widths[i] > floor[i]]):
+            widths[max(giving, key=lambda i: widths[i])] -= 1
+    return shown
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> None:
+    """A table on stdout: fitted to the terminal there; through a pipe whole and without colours."""
+    terminal = sys.stdout.isatty()
+    encoding = sys.stdout.encoding or "utf-8"
+    narrow = not encoding.lower().startswith("utf")
+    colour = terminal and os.name != "nt" and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    room = shutil.get_terminal_size().columns if terminal else None
+    for line in table(columns, rows, room=room, ascii=narrow, colour=colour):
+        # a letter that this encoding lacks is no reason to stop
+        shown = line.replace("…", "~") if narrow else line
+        print(shown.encode(encoding, "replace").decode(encoding))
 
 
 def print_json(data: Any) -> None:
     """`data` on stdout, indented, in plain ASCII so that no name can play with the terminal."""
     print(json.dumps(data, indent=2, allow_nan=False))
-
-
-def _fit(text: str, width: int, right: bool) -> str:
-    if cells(text) > width:
-        kept = ""
-        for letter in text:
-            if cells(kept + letter) > width - 1:
-                break
-            kept += letter
-        text = kept + "…"
-    pad = " " * (width - cells(text))
-    return pad + text if right else text + pad

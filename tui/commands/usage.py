@@ -1,107 +1,131 @@
 """`litellm-tui usage`."""
 
 import argparse
-from datetime import date
+from datetime import UTC, date
 
-from tui.commands import Wrong, say
-from tui.commands.output import Field, print_json, print_table
-from tui.formatting import count, money, percent
+from tui.commands import Clock, Refused, say, say_all
+from tui.commands.output import Cell, Column, print_json, print_table
+from tui.formatting import count, models_summary, money, percent
 from tui.gateway.capabilities import Action
-from tui.gateway.errors import Forbidden
-from tui.gateway.usage import Metrics, Usage, last_days, team_usage, usage, utc_today
+from tui.gateway.schema import Team
+from tui.gateway.teams import list_teams
+from tui.gateway.usage import Metrics, Usage, last_days
+from tui.reports import Reports, Scope, refused, scopes
 from tui.startup import Session
 
 PERIODS = {"today": 1, "7d": 7, "30d": 30, "90d": 90}
+SUMS = (
+    Column("Spend", right=True),
+    Column("Share", right=True, drop=3),
+    Column("Requests", right=True),
+    Column("Failed", right=True, drop=2),
+    Column("Tokens", right=True),
+    Column("Prompt", right=True, drop=5),
+    Column("Completion", right=True, drop=6),
+    Column("Cache read", right=True, drop=7),
+    Column("Cache write", right=True, drop=8),
+)
 
 
-async def show_usage(session: Session, args: argparse.Namespace) -> int:
+async def show_usage(session: Session, clock: Clock, args: argparse.Namespace) -> int:
     """Read the range and print it; what the release cannot tell goes to stderr."""
-    start, end = _range(args)
-    found = await _read(session, args, start, end)
-    for note in found.notes:
-        say(note)
+    scope = await choose(session, args)
+    start, end = days(args, clock().astimezone(UTC).date())
+    found = await Reports(session, clock).usage(scope, start, end)
+    say_all(found.notes)
     if args.json:
         print_json(found.to_json())
         return 0
-    totals = found.totals
-    say(f"{_whose(session, args)}, {start} to {end} (UTC days), as of {found.as_of:%H:%M:%S} UTC")
-    if args.by == "day":
-        rows = [(row.date.isoformat(), row.metrics) for row in found.daily]
-    elif args.by == "key":
-        rows = [(row.label, row.metrics) for row in found.by_key]
-    else:
-        rows = [(row.model, row.metrics) for row in found.by_model]
-    fields = (
-        Field(args.by.capitalize(), shrink=True),
-        Field("Spend", right=True),
-        Field("Share", right=True),
-        Field("Requests", right=True),
-        Field("Failed", right=True),
-        Field("Tokens", right=True),
-    )
-    lines = [_line(name, metrics, totals) for name, metrics in rows]
-    print_table(fields, [*lines, _line("Total", totals, totals)])
+    whose = {"user": scope.id, "team": scope.label, "key": scope.label}.get(scope.kind, "everyone")
+    say(f"Usage of {whose}, {start} to {end} (UTC days), as of {found.as_of:%H:%M:%S}", name=False)
+    columns, rows = _by_key(found, session) if args.by == "key" else _by_day_or_model(found, args.by)
+    print_table(columns, rows)
     return 0
 
 
-def _line(name: str, metrics: Metrics, totals: Metrics) -> list[str]:
+def days(args: argparse.Namespace, today: date) -> tuple[date, date]:
+    """First and last UTC day that `args` ask for, both included (S20)."""
+    if args.since:
+        return args.since, args.until or today
+    return last_days(PERIODS[args.period or "30d"], today)
+
+
+async def choose(session: Session, args: argparse.Namespace) -> Scope:
+    """Whose usage `args` ask for. Raises `Refused` where this key may not see it (S44) or there is no such team."""
+    rights = session.rights
+    found: Scope | None = None
+    if args.all:
+        if why := rights.why_not(Action.SEE_EVERYONE):
+            raise Refused(why)
+        found = Scope("everyone", "", "everyone")
+    elif args.team and rights.why_not(Action.SEE_USAGE) is None:
+        team = await _team(session, args.team)
+        found = Scope("team", team.team_id, f"team {team.label}")
+    elif not args.team:
+        found = next(iter(scopes(session)), None)
+    if why := refused(session, found):
+        raise Refused(why)
+    assert found is not None
+    return found
+
+
+async def _team(session: Session, name: str) -> Team:
+    teams = list(session.teams)
+    # those of the user at hand are not all that an admin may see
+    if session.rights.sees_all and session.user_id and not any(name in (team.team_id, team.alias) for team in teams):
+        teams = await list_teams(session.client, None)
+    named = [team for team in teams if team.team_id == name] or [team for team in teams if team.alias == name]
+    if len(named) > 1:
+        raise Refused(f"{len(named)} teams are called {name}; take an id: {', '.join(team.team_id for team in named)}.")
+    if not named:
+        known = ", ".join(team.label for team in teams[:20]) or "none"
+        raise Refused(f"There is no team {name} that this key may see. There are: {known}.")
+    return named[0]
+
+
+def _by_day_or_model(found: Usage, by: str) -> tuple[list[Column], list[list[str | Cell]]]:
+    rows = (
+        [(row.date.isoformat(), row.metrics) for row in found.daily]
+        if by == "day"
+        else [(row.model, row.metrics) for row in found.by_model]
+    )
+    lines: list[list[str | Cell]] = [[name, *_sums(metrics, found.totals)] for name, metrics in rows]
+    total: list[str | Cell] = [Cell("Total", "head"), *_sums(found.totals, found.totals)]
+    return [Column(by.capitalize(), least=28 if by == "model" else 0), *SUMS], [*lines, total]
+
+
+def _by_key(found: Usage, session: Session) -> tuple[list[Column], list[list[str | Cell]]]:
+    labels = {team.team_id: team.label for team in session.teams}
+    lines: list[list[str | Cell]] = [
+        [
+            row.label,
+            row.hash[:8],
+            *_sums(row.metrics, found.totals),
+            models_summary(row.models) if row.models else "",
+            labels.get(row.team_id, row.team_id) if row.team_id else "",
+        ]
+        for row in found.by_key
+    ]
+    total: list[str | Cell] = [Cell("Total", "head"), "", *_sums(found.totals, found.totals), "", ""]
+    columns = [
+        Column("Key", least=18),
+        Column("Hash", drop=4),
+        *SUMS,
+        Column("Models", least=16, drop=9),
+        Column("Team", least=10, drop=10),
+    ]
+    return columns, [*lines, total]
+
+
+def _sums(metrics: Metrics, totals: Metrics) -> list[str | Cell]:
     return [
-        name,
         money(metrics.spend),
         percent(metrics.spend / totals.spend) if totals.spend else "",
         count(metrics.api_requests),
-        count(metrics.failed_requests),
+        Cell(count(metrics.failed_requests), "warn" if metrics.failed_requests else ""),
         count(metrics.total_tokens),
+        count(metrics.prompt_tokens),
+        count(metrics.completion_tokens),
+        count(metrics.cache_read_input_tokens),
+        count(metrics.cache_creation_input_tokens),
     ]
-
-
-def _range(args: argparse.Namespace) -> tuple[date, date]:
-    today = utc_today()
-    if args.since is None and args.until is None:
-        return last_days(PERIODS[args.period or "30d"], today)
-    if args.period:
-        raise Wrong("give either --period or --since and --until")
-    if args.since is None:
-        raise Wrong("--until needs --since")
-    start, end = _day("--since", args.since), _day("--until", args.until) if args.until else today
-    if start > end:
-        raise Wrong(f"--since {start} is after --until {end}")
-    if (end - start).days > 3660:
-        raise Wrong("that is more than ten years")
-    return start, end
-
-
-def _day(flag: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Wrong(f"{flag} takes a day such as 2026-11-01, not {text!r}") from None
-
-
-async def _read(session: Session, args: argparse.Namespace, start: date, end: date) -> Usage:
-    rights = session.rights
-    if why := rights.why_not(Action.SEE_USAGE):
-        raise Forbidden(why)
-    if args.team:
-        return await team_usage(session.client, _team(session, args.team), start, end)
-    if args.all:
-        if why := rights.why_not(Action.SEE_EVERYONE):
-            raise Forbidden(why)
-        return await usage(session.client, start, end, None, admin=rights.sees_all)
-    return await usage(session.client, start, end, session.user_id, admin=rights.sees_all)
-
-
-def _team(session: Session, name: str) -> str:
-    for team in session.teams:
-        if name in (team.team_id, team.alias):
-            return team.team_id
-    if session.rights.sees_all:
-        return name
-    known = ", ".join(team.label for team in session.teams) or "none"
-    raise Wrong(f"there is no team {name!r} among yours ({known})")
-
-
-def _whose(session: Session, args: argparse.Namespace) -> str:
-    if args.team:
-        return f"usage of the team {args.team}"
-    return "usage of everyone" if args.all or session.everyone else f"usage of {session.about}"

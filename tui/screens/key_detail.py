@@ -165,8 +165,8 @@ class KeyDetail(ModalScreen[str | None]):
             return
         failed = f" ({count(totals.failed_requests)} failed)" if totals.failed_requests else ""
         self._show_days(
-            f"{sparkline([day.spend for day in days], 30)}  {money(totals.spend)}\n"
-            f"{'':<13}{sparkline([day.api_requests for day in days], 30)}  {count(totals.api_requests)} requests{failed}"
+            f"{sparkline([day.spend for day in days], 30)}  {money(totals.spend)}\n{'':<13}"
+            f"{sparkline([day.api_requests for day in days], 30)}  {count(totals.api_requests)} requests{failed}"
         )
 
     def _show_days(self, text: str) -> None:
