@@ -194,3 +194,45 @@ async def test_read_only_rotates_nothing(gateway: DemoGateway) -> None:
         await app.press("r")
         await app.until(lambda: "read-only" in app.toasts(), "the reason")
         assert app.writes() == []
+
+
+async def test_regenerate_is_offered_with_a_licence_alone_and_its_risk_is_said(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.until(lambda: any(call.path == "/health/license" for call in gateway.calls), "the question")
+        await app.pilot.pause()
+        assert "regenerate" not in app.text()
+    gateway.licensed = True
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.see("a new key beside the old one")
+        app.app.screen.query_one("#way", Select).value = "regenerate"
+        await app.see("secret is lost for good")
+        await app.press("ctrl+s")
+        await app.see("Regenerate laptop")
+        await app.press("y")
+        await app.see("I have it")
+        await app.press("escape")
+        await app.see("shown only this once")
+        new = live(gateway)["laptop"]["token"]
+        assert new != old and gateway.retired[old][0] == new
+        await app.press("v")
+        assert str(gateway.secret_for(new)) in app.text()
+        await app.press("I")
+        await app.gone("Rotate laptop")
+
+
+async def test_a_bad_grace_never_reaches_regenerate(gateway: DemoGateway) -> None:
+    gateway.licensed = True
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.see("a new key beside the old one")
+        app.app.screen.query_one("#way", Select).value = "regenerate"
+        await app.see("secret is lost for good")
+        app.app.screen.query_one("#grace", Input).value = "soon"
+        await app.press("ctrl+s")
+        await app.see("Regenerate laptop")
+        await app.press("y")
+        await app.see("soon is no duration")
+        assert app.writes() == []

@@ -154,6 +154,18 @@ def readiness(call: Request) -> Any:
     }
 
 
+def license(call: Request) -> Any:
+    """GET /health/license: whether there is one (not on 1.74)."""
+    kind = "enterprise" if call.gw.licensed else "community"
+    return {
+        "has_license": call.gw.licensed,
+        "license_type": kind,
+        "expiration_date": None,
+        "allowed_features": [],
+        "limits": {"max_users": None, "max_teams": None},
+    }
+
+
 def health_latest(call: Request) -> Any:
     """GET /health/latest: nothing until background checks run."""
     return {"latest_health_checks": {}, "total_models": 0}

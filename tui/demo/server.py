@@ -53,6 +53,7 @@ def _table() -> tuple[Route, ...]:
         Route("POST", "/key/{key}/regenerate", keys.regenerate),
         Route("POST", "/key/{key}/reset_spend", keys.reset_spend, (1, 83)),
         Route("GET", "/audit", models.audit),
+        Route("GET", "/health/license", models.license, (1, 83)),
         Route("GET", "/health/latest", models.health_latest),
         Route("GET", "/health/liveliness", models.liveliness, public=True),
         Route("GET", "/health/readiness", models.readiness, public=True),

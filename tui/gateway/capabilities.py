@@ -91,6 +91,14 @@ async def server(client: Client) -> Server:
     return Server(hub or health)
 
 
+async def licensed(client: Client) -> bool:
+    """Whether the proxy says that it has an Enterprise licence; for admins, as others may be refused the question."""
+    try:
+        return mapping(await client.get("/health/license")).get("license_type") == "enterprise"
+    except GatewayError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who the session's key is.

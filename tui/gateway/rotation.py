@@ -76,6 +76,7 @@ __all__ = [
     "plan",
     "prove",
     "read",
+    "regenerate",
     "undo",
     "unfinished",
 ]
@@ -338,6 +339,26 @@ def _otherwise(body: Mapping[str, Any], new: Key, old: Key, plan: Plan) -> list[
             f"the old one's would have been on {old.budget_reset_at:%Y-%m-%d %H:%M} UTC."
         )
     return said
+
+
+async def regenerate(client: Client, key: Key, grace: str) -> NewKey:
+    """LiteLLM's own rotation, for proxies with a licence: the record gets a new secret, the old one works for `grace`.
+
+    It is in no way safe against a lost answer: the secret is in that answer alone. `grace` is "0" or a duration,
+    checked here, as LiteLLM takes a bad one for none and revokes at once. Raises `Invalid` for it, else as `Client.post`.
+    """
+    if grace != "0" and not durations.is_duration(grace):
+        raise Invalid(f"{printable(grace)} is no duration; write 0, 90s, 1h, 24h or 7d.", param="grace")
+    body = {} if grace == "0" else {"grace_period": grace}
+    try:
+        return NewKey.model_validate(await client.post(f"/key/{key.hash}/regenerate", body))
+    except ValueError:
+        raise BadAnswer("The gateway said it made a new secret and gave none with it.") from None
+    except Unreachable as error:
+        raise LostAnswer(
+            f"{error} If the gateway made the new secret, it is lost, and the old one ends after the grace period. "
+            "Rotate this key with a new one."
+        ) from None
 
 
 async def prove(connect: Callable[[str], Client], successor: Successor) -> None:

@@ -16,16 +16,23 @@ from tui.delivery import EnvFile, NewFile, Place, check, deliver
 from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway import rotation
+from tui.gateway.capabilities import licensed
 from tui.gateway.client import Client
 from tui.gateway.errors import GatewayError
 from tui.gateway.rotation import How, Plan, Successor, Unfinished
 from tui.gateway.schema import Key
-from tui.screens.dialogs import AskText
+from tui.screens.dialogs import AskText, Confirm
 from tui.workspace import Workspace
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
 
+SUCCESSOR, REGENERATE = "successor", "regenerate"
+WAYS = (("a new key beside the old one", SUCCESSOR), ("LiteLLM's own regenerate (licence)", REGENERATE))
+RISK = (
+    "LiteLLM puts a new secret on this very key and tells it in that one answer. If the connection drops then, the new "
+    "secret is lost for good and the old one still ends after the grace period. It cannot be undone."
+)
 SCREEN, ENV_FILE, NEW_FILE = "screen", "env", "file"
 PLACES = (("this screen", SCREEN), ("a variable in an env file", ENV_FILE), ("a new file", NEW_FILE))
 
@@ -54,6 +61,7 @@ class Rotate(ModalScreen[str | None]):
         self._record = key
         self._plan = self._make_plan("same" if not self._over else "90d", "24h")
         self._made: Successor | None = None
+        self._secret = ""
         self._place: Place | None = None
         self._shown = False
         self._busy = False
@@ -87,6 +95,10 @@ class Rotate(ModalScreen[str | None]):
             with VerticalScroll(classes="rotate-body", can_focus=False):
                 yield Static("", id="keeps")
                 with Vertical(id="choices"):
+                    with Horizontal(classes="form-row", id="ways"):
+                        yield Static("By", classes="form-label")
+                        ways = [(Text(text), name) for text, name in WAYS]
+                        yield Select(ways, id="way", compact=True, allow_blank=False, value=SUCCESSOR)
                     yield from self._input("life", "New key", "90d" if self._over else "same", self._life_hint())
                     yield from self._input("grace", "Old key", "24h", "24h 1h 7d 90s · 0 deletes it now")
                     with Horizontal(classes="form-row"):
@@ -125,8 +137,21 @@ class Rotate(ModalScreen[str | None]):
             self.query_one(f"#{name}", Button).can_focus = False
         self.query_one("#have-it").display = False
         self.query_one("#where").display = False
+        self.query_one("#ways").display = False
         self._show_plan()
         self.query_one("#life").focus()
+        if self._workspace.session.rights.admin and not self._workspace.session.rights.read_only:
+            self._look_for_licence()
+
+    @work
+    async def _look_for_licence(self) -> None:
+        """With one, LiteLLM's own way is a choice; never the first."""
+        if await licensed(self._workspace.session.client) and self._made is None:
+            self.query_one("#ways").display = True
+
+    @property
+    def _regenerates(self) -> bool:
+        return self.query_one("#way", Select).value == REGENERATE
 
     # Before anything is made
 
@@ -136,6 +161,11 @@ class Rotate(ModalScreen[str | None]):
         text.append(plain(kept), style="not dim")
         self.query_one("#keeps", Static).update(text)
         lines = Text()
+        if self._regenerates:
+            lines.append(f"! {RISK}\n", style=look.WARN)
+            self.query_one("#warnings", Static).update(lines)
+            self._say("")
+            return
         for warning in (*self._plan.warnings, *([self._plan.why_not] if self._plan.why_not else [])):
             lines.append(f"! {plain(warning)}\n", style=look.WARN)
         # the first two, making and trying the new key, are on screen when they happen
@@ -151,6 +181,12 @@ class Rotate(ModalScreen[str | None]):
         if self._made is None and not self._busy and self.is_mounted and self.query("#grace"):
             self._plan = self._make_plan(self._life(), self._value("grace"))
             self._show_plan()
+
+    @on(Select.Changed, "#way")
+    def on_way(self) -> None:
+        """The other way has its own words, and no end of its own."""
+        self.query_one("#life", Input).disabled = self._regenerates
+        self._show_plan()
 
     @on(Select.Changed, "#place")
     def on_place(self) -> None:
@@ -187,14 +223,19 @@ class Rotate(ModalScreen[str | None]):
 
     @work
     async def action_begin(self) -> None:
-        """Create, prove, deliver; the old key is not touched."""
-        if self._made is not None or self._busy:
+        """Create, prove, deliver; the old key is not touched. Or, where that was chosen, LiteLLM's own way."""
+        if self._secret or self._busy:
             return
         self._plan = self._make_plan(self._life(), self._value("grace"))
         self._place = self._chosen_place()
-        wrong = self._plan.problem or (check(self._place) if self._place else None)
+        problem = None if self._regenerates else self._plan.problem
+        wrong = problem or (check(self._place) if self._place else None)
         if wrong:
             self._say(wrong, look.BAD)
+            return
+        if self._regenerates and not await self.app.push_screen_wait(
+            Confirm(f"Regenerate {self._record.label} ({self._record.tail})?", [RISK], "Regenerate")
+        ):
             return
         self._busy = True
         self._say("")
@@ -203,9 +244,22 @@ class Rotate(ModalScreen[str | None]):
         self.query_one("#begin").display = False
         self.set_focus(None)
         try:
-            await self._create_and_prove()
+            await (self._regenerate() if self._regenerates else self._create_and_prove())
         finally:
             self._busy = False
+
+    async def _regenerate(self) -> None:
+        self._step("▸", "regenerating …")
+        try:
+            made = await rotation.regenerate(self._workspace.session.client, self._record, self._value("grace"))
+        except GatewayError as error:
+            self._last("✘", str(error), look.BAD)
+            return
+        self._secret = made.secret
+        self._last("✔", f"the key has a new secret, {made.name[-4:]}", look.GOOD)
+        if self._place is not None:
+            self._deliver(self._place)
+        self._offer()
 
     async def _create_and_prove(self) -> None:
         client = self._workspace.session.client
@@ -216,7 +270,7 @@ class Rotate(ModalScreen[str | None]):
             self._last("✘", str(error), look.BAD)
             self._step(" ", "The old key works as before. esc goes back.")
             return
-        self._made = made
+        self._made, self._secret = made, made.secret
         self._last("✔", f"created  {made.rotation.new.tail}, for now as {made.alias}", look.GOOD)
         for note in made.notes:
             self._step("!", note, look.WARN)
@@ -233,40 +287,40 @@ class Rotate(ModalScreen[str | None]):
         self._offer()
 
     def _deliver(self, place: Place) -> None:
-        assert self._made is not None
         try:
-            self._step("✔", deliver(place, self._made.secret), look.GOOD)
+            self._step("✔", deliver(place, self._secret), look.GOOD)
         except FileError as error:
             self._step("✘", f"{error} Take the secret from here.", look.BAD)
 
     def _offer(self) -> None:
         self._step(" ", "")
-        self.query_one("#have-it").display = True
+        button = self.query_one("#have-it", Button)
+        button.label = "I have it: retire the old key  I" if self._made else "I have it  I"
+        button.display = True
         self.query_one("#leave", Button).label = "Later  esc"
+        self.query_one("#leave").display = self._made is not None
         self._draw()
 
     @property
     def _masked(self) -> str:
-        assert self._made is not None
-        secret = self._made.secret
-        return secret if self._shown else f"{secret[:3]}{'•' * 18}{secret[-4:]}"
+        return self._secret if self._shown else f"{self._secret[:3]}{'•' * 18}{self._secret[-4:]}"
 
     def action_reveal(self) -> None:
         """Show or mask the secret."""
-        if self._made is not None and not self._done:
+        if self._secret and not self._done:
             self._shown = not self._shown
             self._draw()
 
     @work
     async def action_copy(self) -> None:
         """Send the secret to the clipboard."""
-        if self._made is not None and not self._done:
-            self._say(await cast("LitellmTui", self.app).copy(self._made.secret))
+        if self._secret and not self._done:
+            self._say(await cast("LitellmTui", self.app).copy(self._secret))
 
     @work
     async def action_write(self) -> None:
         """Write the secret to a new file."""
-        if self._made is None or self._done:
+        if not self._secret or self._done:
             return
 
         def wrong(text: str) -> str | None:
@@ -277,14 +331,18 @@ class Rotate(ModalScreen[str | None]):
         )
         if path is not None:
             try:
-                self._say(deliver(NewFile(Path(path.strip()).expanduser()), self._made.secret), look.GOOD)
+                self._say(deliver(NewFile(Path(path.strip()).expanduser()), self._secret), look.GOOD)
             except FileError as error:
                 self._say(str(error), look.BAD)
 
     @work
     async def action_have_it(self) -> None:
         """The person has the secret: retire the old key, hand the name over."""
-        if self._made is None or self._busy or self._done or not self.query_one("#have-it").display:
+        if self._busy or self._done or not self.query_one("#have-it").display:
+            return
+        if self._made is None:
+            self._done = True
+            self.dismiss(self._secret if self._plan.own else None)
             return
         self._busy = True
         self._shown = False
@@ -338,12 +396,13 @@ class Rotate(ModalScreen[str | None]):
         for mark, text, style in self._lines:
             page.append(f"{mark} ", style=style)
             page.append(f"{plain(text)}\n")
-        if self._made is not None and not self._done and self.query_one("#have-it").display:
+        if self._secret and not self._done and self.query_one("#have-it").display:
             page.append(f"▸ {self._masked}\n", style=f"{look.STRONG} {look.GOOD}")
             for letter, label in (("v", "show or hide"), ("y", "copy"), ("w", "write to a file")):
                 page.append(letter, style=look.STRONG)
                 page.append(f" {label}   ")
-            page.append("\n\nThe old key still works; nothing is retired until you say that you have the new one.")
+            if self._made is not None:
+                page.append("\n\nThe old key still works; nothing is retired until you say that you have the new one.")
         self.query_one("#steps", Static).update(page)
 
     def _say(self, sentence: str, style: str = "") -> None:
@@ -361,6 +420,9 @@ class Rotate(ModalScreen[str | None]):
         """Back to the list; what was begun stays there, both keys work."""
         if self._busy:
             self._say("One moment: a step is under way.")
+            return
+        if self._secret and self._made is None and not self._done:
+            self._say("This secret is shown only this once. I when you have it.", look.WARN)
             return
         new_secret = self._made.secret if self._made and self._done and self._plan.own else None
         if self._made is not None and not self._done:
