@@ -137,10 +137,7 @@ def test_all_zero_is_an_axis_without_bars() -> None:
 def test_values_that_are_no_numbers_or_too_large_do_not_matter() -> None:
     odd = [math.nan, math.inf, -math.inf, -5.0, 0.0, 2.0]
     same = [0.0, 0.0, 0.0, 0.0, 0.0, 2.0]
-    drawn = [
-        stacked_bars(days(6), [Series("a", v), Series("b", [1.0] * 6)], width=60, height=10)
-        for v in (odd, same)
-    ]
+    drawn = [stacked_bars(days(6), [Series("a", v), Series("b", [1.0] * 6)], width=60, height=10) for v in (odd, same)]
     assert drawn[0] == drawn[1]
     huge = stacked_bars(days(2), [Series(n, [1e300, 1e308]) for n in "abc"], width=60, height=10)
     assert "e300" in huge.plain and "█" in huge.plain
@@ -214,9 +211,7 @@ def test_a_line_rises_towards_its_limit_and_the_limit_is_at_its_tick() -> None:
     values = [float(i) for i in range(1, 31)]
     drawn = line(days(30), values, 40.0, width=80, height=14, ascii=True, colour=False)
     body = lines(drawn)[1:-2]
-    heights = [
-        len(body) - next(y for y, row in enumerate(body) if row[x : x + 1] == "*") for x in (12, 40, 70)
-    ]
+    heights = [len(body) - next(y for y, row in enumerate(body) if row[x : x + 1] == "*") for x in (12, 40, 70)]
     assert heights == sorted(set(heights))
     limit = next(row for row in body if "-----" in row)
     assert limit.startswith("$40")

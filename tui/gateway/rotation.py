@@ -345,7 +345,8 @@ async def regenerate(client: Client, key: Key, grace: str) -> NewKey:
     """LiteLLM's own rotation, for proxies with a licence: the record gets a new secret, the old one works for `grace`.
 
     It is in no way safe against a lost answer: the secret is in that answer alone. `grace` is "0" or a duration,
-    checked here, as LiteLLM takes a bad one for none and revokes at once. Raises `Invalid` for it, else as `Client.post`.
+    checked here, as LiteLLM takes a bad one for none and revokes at once. Raises `Invalid` for it, `LostAnswer`,
+    else as `Client.post`.
     """
     if grace != "0" and not durations.is_duration(grace):
         raise Invalid(f"{printable(grace)} is no duration; write 0, 90s, 1h, 24h or 7d.", param="grace")
