@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # typing itself is a seventh of the time that --help takes
     from datetime import date
     from typing import Any, NoReturn
 
-COMMANDS = ("doctor", "keys list", "models list", "usage")
+COMMANDS = ("doctor", "keys list", "keys rotate", "rotations", "models list", "usage")
 """The subcommands that work without a terminal."""
 EXAMPLES = """\
 examples:
@@ -24,6 +24,7 @@ examples:
   litellm-tui doctor                   what it connects to, as whom, and what that key may do
   litellm-tui keys list --json         your virtual keys for a program
   litellm-tui usage --period 90d --by key
+  litellm-tui keys rotate laptop --env-file .env --var OPENAI_API_KEY
 
 The key never goes on the command line. It comes from the profile (a variable, a command, a file, the keyring),
 from LITELLM_TUI_API_KEY, LITELLM_PROXY_API_KEY, LITELLM_API_KEY or LITELLM_MASTER_KEY, or is asked for.
@@ -37,6 +38,27 @@ examples:
   litellm-tui usage --period 90d --user ada --json   every view at once, for a program
 
 A day is a UTC day. 7d is today and the six days before it.
+"""
+ROTATE_EXAMPLES = """\
+examples:
+  litellm-tui keys rotate laptop --env-file .env --var OPENAI_API_KEY
+  litellm-tui keys rotate ci --expires 90d --grace 7d --out ci.key --yes
+  litellm-tui keys rotate ci --grace 0 --stdout --yes | vault kv put secret/ci key=-
+  litellm-tui keys rotate --all-expiring 14d --expires 90d --env-dir /etc/llm --yes     for cron
+
+A new key takes over owner, team, models, limits, budget and spend; it is tried, and its secret is put where you say.
+Only then is the old one retired: it ends by itself after the grace, and the new one takes its name. Whatever breaks
+off in between leaves the old key working; litellm-tui rotations lists what was not finished.
+With --env-dir each key has its own file, such as laptop.env with LAPTOP_KEY in it.
+"""
+ROTATIONS_EXAMPLES = """\
+examples:
+  litellm-tui rotations                              what was begun and not finished, and what is due
+  litellm-tui rotations finish laptop --env-file .env --var OPENAI_API_KEY
+  litellm-tui rotations finish laptop --secret-is-safe --grace 24h --yes
+  litellm-tui rotations undo laptop
+
+A key is due where its metadata hold a rotation_interval, such as 90d, that has passed.
 """
 
 
@@ -102,6 +124,10 @@ def _main(args: argparse.Namespace) -> int:
         return 2
     if args.command == "usage":
         _check_usage(args)
+    if args.command == "rotations" or (args.command == "keys" and args.what == "rotate"):
+        from tui.commands.rotate import check_arguments
+
+        check_arguments(args)
     from pathlib import Path
 
     from tui.config import ConfigError, Flags, load, resolve
@@ -197,6 +223,28 @@ def _name(text: str) -> str:
     return text
 
 
+def _key(text: str) -> str:
+    if re.match(r"\s*sk-[A-Za-z0-9_-]{17}", text):
+        raise argparse.ArgumentTypeError("takes an alias or a hash; this looks like a secret, and none is needed")
+    return _name(text)
+
+
+def _length(text: str) -> str:
+    from tui.gateway.durations import is_duration
+
+    if not is_duration(text):
+        raise argparse.ArgumentTypeError(f"takes a time such as 90s, 12h, 30d or 6mo, not {text!r}")
+    return text
+
+
+def _grace(text: str) -> str:
+    return text if text in ("0", "keep") else _length(text)
+
+
+def _life(text: str) -> str:
+    return text if text in ("same", "never") else _length(text)
+
+
 def _format(prog: str) -> argparse.HelpFormatter:
     # with a width, argparse does without shutil and all the archive formats that shutil loads
     try:
@@ -242,7 +290,26 @@ def _parser() -> Parser:
         return add(commands, name, words, json=False).add_subparsers(dest="what", required=True, metavar="COMMAND")
 
     add(commands, "doctor", "say what it connects to, as whom, and what that key may do")
-    add(group("keys", "virtual keys: list"), "list", "list virtual keys with their spend, budget and end")
+    keys = group("keys", "virtual keys: list, rotate")
+    add(keys, "list", "list virtual keys with their spend, budget and end")
+    _rotate_flags(add(keys, "rotate", "put a new key in an old one's place, without a gap", epilog=ROTATE_EXAMPLES))
+    rotations = add(
+        commands, "rotations", "list, finish or undo what keys rotate did not finish", epilog=ROTATIONS_EXAMPLES
+    )
+    ways = rotations.add_subparsers(dest="what", required=False, metavar="COMMAND")
+    finish = add(ways, "finish", "bring an unfinished rotation to its end", json=False)
+    undo = add(ways, "undo", "take an unfinished rotation back: the new key is deleted", json=False)
+    for made in (finish, undo):
+        made.add_argument("key", metavar="ALIAS|HASH", type=_key, help="the key that is rotated")
+        made.add_argument("--yes", action="store_true", help="ask nothing")
+        made.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON for programs")
+    finish.add_argument("--secret-is-safe", action="store_true", help="somebody has the new secret: your word for it")
+    finish.add_argument("--env-file", metavar="FILE", type=_name, help="or look here whether the secret is there")
+    finish.add_argument("--var", metavar="NAME", type=_name, help="in this variable")
+    finish.add_argument("--alias", metavar="NAME", type=_name, help="give the new key this name instead")
+    fate = finish.add_mutually_exclusive_group()
+    fate.add_argument("--delete-now", action="store_true", help="delete the old key, whatever was planned")
+    fate.add_argument("--grace", metavar="TIME", type=_length, help="let the old key end after this time")
     add(group("models", "models: list"), "list", "list the models that this key may call, with their prices")
     usage = add(
         commands, "usage", "spend, tokens and requests over UTC days, both ends included", epilog=USAGE_EXAMPLES
@@ -255,6 +322,33 @@ def _parser() -> Parser:
     whose.add_argument("--all", action="store_true", help="everyone's usage (admins)")
     usage.add_argument("--by", choices=("day", "model", "key"), default="model", help="which table (default: model)")
     return parser
+
+
+def _rotate_flags(to: argparse.ArgumentParser) -> None:
+    to.add_argument("key", metavar="ALIAS|HASH", nargs="?", type=_key, help="the key to rotate")
+    to.add_argument(
+        "--all-expiring", metavar="TIME", type=_length, help="instead: every key that ends within this time"
+    )
+    to.add_argument(
+        "--grace",
+        metavar="TIME",
+        type=_grace,
+        default="24h",
+        help="how long the old key goes on; 0 deletes it, keep leaves it (default: 24h)",
+    )
+    to.add_argument(
+        "--expires",
+        metavar="TIME",
+        type=_life,
+        default="same",
+        help="how long the new key lives: a time, never, or same as the old one's end (default)",
+    )
+    to.add_argument("--env-file", metavar="FILE", type=_name, help="put the secret into this env file")
+    to.add_argument("--var", metavar="NAME", type=_name, help="in this variable")
+    to.add_argument("--out", metavar="FILE", type=_name, help="put the secret into this new file")
+    to.add_argument("--stdout", action="store_true", help="print the secret, and nothing else, on standard output")
+    to.add_argument("--env-dir", metavar="DIR", type=_name, help="with --all-expiring: an env file for each key in DIR")
+    to.add_argument("--yes", action="store_true", help="ask nothing")
 
 
 def _shared(*, after: bool) -> argparse.ArgumentParser:

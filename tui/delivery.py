@@ -62,7 +62,7 @@ def check(place: Place) -> str | None:
     if isinstance(place, EnvFile) and not envfile.NAME.fullmatch(place.variable):
         return f"{printable(place.variable)!r} is no name for a variable: letters, digits and _, not a digit first."
     try:
-        if path.is_dir() or str(place.path) in ("", "."):
+        if path.is_dir():
             return f"{shown} is a folder; name a file in it."
         if isinstance(place, EnvFile):
             envfile.get_variable(path, place.variable)
@@ -82,7 +82,7 @@ def check(place: Place) -> str | None:
 
 
 def deliver(place: Place, secret: str) -> str:
-    """Write `secret` to `place`, all or nothing; what was done, as a sentence without the secret. Raises `FileError`."""
+    """Write `secret` to `place`, all or nothing; what was done, as a sentence without it. Raises `FileError`."""
     path = _at(place.path)
     if isinstance(place, EnvFile):
         envfile.set_variable(path, place.variable, secret)

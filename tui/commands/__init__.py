@@ -1,4 +1,5 @@
-"""The commands for scripts: data on stdout, everything else on stderr. They only look, and never import Textual."""
+"""The commands for scripts: data on stdout, everything else on stderr. Only `rotate` and `rotations` change anything;
+none imports Textual."""
 
 import argparse
 import asyncio
@@ -60,6 +61,14 @@ async def run(
     async with session.client:
         _check_user(args, session)
         say_all(warning for warning in session.warnings if warning not in settings.ignored)
+        if args.command == "rotations":
+            from tui.commands.rotations import rotations
+
+            return await rotations(session, clock, args)
+        if args.command == "keys" and args.what == "rotate":
+            from tui.commands.rotate import rotate
+
+            return await rotate(session, clock, args)
         if args.command == "keys":
             from tui.commands.keys import list_keys
 
