@@ -253,3 +253,18 @@ async def test_hostile_names_are_text(gateway: DemoGateway) -> None:
         await app.press("n")
         await app.press("enter")
         await app.see("no budget limit")
+
+
+async def test_a_creation_that_never_left_is_told_apart_from_one_whose_answer_was_lost(gateway: DemoGateway) -> None:
+    gateway.intercept("POST", "/key/generate", httpx.ConnectError("refused"))
+    async with running(gateway, user="ada") as app:
+        await app.press("n")
+        await app.see("New virtual key")
+        await app.press("ctrl+s")
+        await app.see("Nothing was sent; ctrl+s tries again.")
+        gateway.intercept("POST", "/key/generate", httpx.ReadError("cut"), after=True)
+        await app.press("ctrl+s")
+        await app.see("made all the same")
+        await app.press("escape")
+        await app.press("R")
+        await app.see("1 Keys 5")

@@ -138,7 +138,8 @@ class Client:
             finally:
                 await response.aclose()
         except httpx.TransportError as error:
-            raise errors.Unreachable(self._why(error)) from None
+            unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.UnsupportedProtocol)
+            raise (errors.NotConnected if unsent else errors.Unreachable)(self._why(error)) from None
         except httpx.DecodingError as error:
             raise errors.BadAnswer(f"{self.host} sent a damaged answer ({self._hide(str(error))}).") from None
         return self._parse(response, content)

@@ -42,6 +42,10 @@ class Unreachable(GatewayError):
     """No answer came: no such host, connection refused or cut, or the time ran out."""
 
 
+class NotConnected(Unreachable):
+    """There was no connection to begin with, so nothing was sent and nothing was done."""
+
+
 class BadAnswer(GatewayError):
     """An answer came that is not LiteLLM's: HTML of a reverse proxy, a redirect, a body that is no JSON."""
 

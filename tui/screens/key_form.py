@@ -18,7 +18,7 @@ from textual.widgets.selection_list import Selection
 from tui import look
 from tui.formatting import day, plain
 from tui.gateway.durations import in_words, is_duration
-from tui.gateway.errors import GatewayError, Unreachable
+from tui.gateway.errors import GatewayError, NotConnected, Unreachable
 from tui.gateway.schema import Key, Team
 
 LIVES = ("1d", "7d", "30d", "90d", "365d")
@@ -324,6 +324,9 @@ class KeyForm(ModalScreen[bool]):
         return found
 
     def _refused(self, error: GatewayError, fields: Mapping[str, Any]) -> None:
+        if isinstance(error, NotConnected):
+            self._say(f"{error} Nothing was sent; ctrl+s tries again.")
+            return
         if isinstance(error, Unreachable):
             again = "made" if self._key is None else "changed"
             self._say(f"{error} The key may have been {again} all the same: esc, look at the list, then try again.")

@@ -16,7 +16,7 @@ from tui.credentials import HeldKey, Secret
 from tui.formatting import ago, day, models_summary, money, plain
 from tui.gateway import keys
 from tui.gateway.capabilities import Action
-from tui.gateway.errors import GatewayError, Invalid, Unreachable
+from tui.gateway.errors import GatewayError, Invalid, NotConnected, Unreachable
 from tui.gateway.rotation import Step, Unfinished, finish, undo, unfinished
 from tui.gateway.schema import Key, NewKey
 from tui.gateway.state import Attention, Reason, attention, reasons
@@ -648,7 +648,8 @@ class KeysScreen(MainScreen):
             try:
                 await run(key)
             except Unreachable as error:
-                results.append((f"{key.label}: {error} It may have been {done} all the same.", False))
+                perhaps = "" if isinstance(error, NotConnected) else f" It may have been {done} all the same."
+                results.append((f"{key.label}: {error}{perhaps}", False))
                 # the next ones would wait as long for nothing
                 results += [(f"{each.label}: not tried", False) for each in chosen[number:]]
                 break
