@@ -35,6 +35,7 @@ SHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
     "keys": ((100, 28), []),
     "key-detail": ((100, 28), ["tab", "j", "j", "j", "j", "j", "enter"]),
     "new-key": ((100, 28), ["n"]),
+    "rotate": ((100, 28), ["tab", "j", "j", "j", "j", "j", "r", "ctrl+s"]),
     "models": ((100, 28), ["2"]),
     "usage": ((100, 34), ["3"]),
 }

@@ -22,8 +22,8 @@ from tui.widgets.table import Cell, Column, RecordTable, Row, next_sort, sort_ke
 from tui.workspace import Workspace
 
 COLUMNS = (
-    Column("name", "Model", 22, grow=True, most=34),
-    Column("provider", "Provider", 9, grow=True, most=14, drop=3),
+    Column("name", "Model", 22, grow=True, most=26),
+    Column("provider", "Provider", 9, grow=True, most=10, drop=3),
     Column("mode", "Mode", 5, drop=4),
     Column("in", "In $/M", 7, right=True),
     Column("out", "Out $/M", 7, right=True),
