@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -188,3 +189,34 @@ def test_an_own_key_makes_and_deletes_and_is_told_the_rest(
     terminal.see(f"Delete {user}-second")
     terminal.press("y")
     terminal.until(lambda: set(admin.keys(user)) == {f"{user}-own"}, "the deletion on the proxy")
+
+
+def test_rotation_in_tmux_leaves_no_secret_behind(
+    terminal: Terminal, live_proxy: Proxy, admin: Admin, user: str, tmp_path: Path
+) -> None:
+    first = admin.post("/key/generate", {"user_id": user, "key_alias": f"{user}-key", "models": ["gpt-4o"]})
+    terminal.start({**env(live_proxy, live_proxy.master_key), "XDG_CACHE_HOME": str(tmp_path)}, "--user", user)
+    terminal.see("1 Keys 1")
+    terminal.press("r")
+    terminal.see(f"Rotate {user}-key")
+    terminal.press("C-s")
+    terminal.see("I have it")
+    terminal.press("v")
+    terminal.until(lambda: "•" not in terminal.text(), "the secret")
+    secret = next(word for word in terminal.text().split() if word.startswith("sk-"))
+    for key in (secret, first["key"]):  # at this moment both work
+        answer = httpx.get(f"{live_proxy.url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=30)
+        assert answer.status_code == 200
+    children = subprocess.run(["ps", "-ef", "e"], capture_output=True, text=True, check=True).stdout
+    assert secret not in children and secret not in terminal.tmux("list-buffers")
+    terminal.press("I")
+    terminal.see("the old key works until")
+    terminal.press("Escape")
+    terminal.until(lambda: "Rotate" not in terminal.text(), "the list")
+    now = admin.keys(user)
+    assert now[f"{user}-key"]["token"] != first["token"] and now[f"{user}-key"]["models"] == ["gpt-4o"]
+    terminal.press("q")
+    terminal.until(lambda: "Keys" not in terminal.text(), "the end of the app")
+    left = terminal.tmux("capture-pane", "-p", "-S", "-", "-t", "t")
+    assert secret not in left and live_proxy.master_key not in left
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]

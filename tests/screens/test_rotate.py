@@ -236,3 +236,20 @@ async def test_a_bad_grace_never_reaches_regenerate(gateway: DemoGateway) -> Non
         await app.press("y")
         await app.see("soon is no duration")
         assert app.writes() == []
+
+
+async def test_an_own_key_that_an_admin_made_can_be_deleted_or_kept(gateway: DemoGateway) -> None:
+    own = gateway.add_key(key_alias="mine", user_id="ada", created_by="ada")
+    old = live(gateway)["server"]["token"]
+    async with running(gateway, key=own, size=(100, 30)) as app:
+        await open_rotation(app, "server")
+        await app.see("An admin made this key, so only an admin may edit it. 0 deletes the old key at the end.")
+        app.app.screen.query_one("#grace", Input).value = "0"
+        await app.gone("only an admin may edit it")
+        await app.press("ctrl+s")
+        await app.see("I have it: delete the old key")
+        assert old in gateway.keys
+        await app.press("I")
+        await app.see("the old key is deleted, the new one is server")
+        assert old not in gateway.keys and "server" in live(gateway)
+        assert all(call.status < 400 for call in gateway.calls if call.method == "POST")

@@ -166,7 +166,11 @@ class Rotate(ModalScreen[str | None]):
             self.query_one("#warnings", Static).update(lines)
             self._say("")
             return
-        for warning in (*self._plan.warnings, *([self._plan.why_not] if self._plan.why_not else [])):
+        warnings = list(self._plan.warnings)
+        if self._plan.why_not:
+            left = " 0 deletes the old key at the end." if How.DELETE in self._plan.choices else ""
+            warnings.append(f"{self._plan.why_not}{left}")
+        for warning in warnings:
             lines.append(f"! {plain(warning)}\n", style=look.WARN)
         # the first two, making and trying the new key, are on screen when they happen
         for step in self._plan.steps[2:]:
@@ -295,7 +299,8 @@ class Rotate(ModalScreen[str | None]):
     def _offer(self) -> None:
         self._step(" ", "")
         button = self.query_one("#have-it", Button)
-        button.label = "I have it: retire the old key  I" if self._made else "I have it  I"
+        then = {How.GRACE: ": retire the old key", How.DELETE: ": delete the old key", How.KEEP: ": keep both for now"}
+        button.label = f"I have it{then[self._plan.how] if self._made else ''}  I"
         button.display = True
         self.query_one("#leave", Button).label = "Later  esc"
         self.query_one("#leave").display = self._made is not None
