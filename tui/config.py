@@ -981,6 +981,11 @@ def _read_only(flags: Flags, env: Mapping[str, str], name: str | None, profile: 
     return False, "default"
 
 
+def env_read_only() -> bool:
+    """Whether the environment asks for a read-only session, whatever profile is used."""
+    return bool(_switch(os.environ, "LITELLM_TUI_READ_ONLY"))
+
+
 def _switch(env: Mapping[str, str], name: str) -> bool | None:
     word = env.get(name, "").strip().casefold()
     if not word:

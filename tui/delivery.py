@@ -58,10 +58,11 @@ def check(place: Place) -> str | None:
 
     To be asked before a key is made: no such name for a variable, a folder, a file that is there already, no right.
     """
-    path, shown = _at(place.path), printable(str(place.path))
+    shown = printable(str(place.path))
     if isinstance(place, EnvFile) and not envfile.NAME.fullmatch(place.variable):
         return f"{printable(place.variable)!r} is no name for a variable: letters, digits and _, not a digit first."
     try:
+        path = _at(place.path)
         if path.is_dir():
             return f"{shown} is a folder; name a file in it."
         if isinstance(place, EnvFile):
@@ -93,8 +94,8 @@ def deliver(place: Place, secret: str) -> str:
 
 def delivered(place: Place, hash: str) -> bool:
     """Whether the secret behind `hash` is in `place`, without a call. A place that cannot be read has none."""
-    path = _at(place.path)
     try:
+        path = _at(place.path)
         if isinstance(place, EnvFile):
             found = envfile.get_variable(path, place.variable)
         else:
@@ -170,7 +171,7 @@ def _at(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError:
-        return path
+        raise FileError(f"{printable(str(path))} names a user that this machine does not know.", path) from None
 
 
 def _shown(path: Path) -> str:

@@ -110,3 +110,16 @@ async def test_setup_tests_then_saves_without_the_key(gateway: DemoGateway, tmp_
         assert path.stat().st_mode & 0o777 == 0o600
         found = resolve(load(path, {}), Flags(profile="default"), {})
         assert found is not None and found.url == "https://llm.example.com"
+
+
+@pytest.mark.parametrize("save", ["ctrl+o", "ctrl+s"])
+async def test_setting_up_does_not_lose_read_only(
+    gateway: DemoGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: str
+) -> None:
+    monkeypatch.setenv("LITELLM_TUI_READ_ONLY", "1")
+    async with setting_up(gateway, tmp_path / "config.toml") as app:
+        await app.see("Connect to a LiteLLM gateway")
+        app.app.screen.query_one("#url", Input).value = "https://llm.example.com"
+        app.app.screen.query_one("#key", Input).value = gateway.master_key
+        await app.press(save)
+        await app.see("READ-ONLY")

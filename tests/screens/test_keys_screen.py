@@ -4,9 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from tests.screens.driver import running
 from tui.demo import DemoGateway
+from tui.screens.keys import KeysScreen
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -268,3 +271,88 @@ async def test_a_creation_that_never_left_is_told_apart_from_one_whose_answer_wa
         await app.press("escape")
         await app.press("R")
         await app.see("1 Keys 5")
+
+
+async def test_an_action_from_the_detail_goes_to_the_key_that_was_shown(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("space")  # ci-nightly is marked
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter", "enter")
+        await app.see("sk-...")
+        await app.press("d")
+        await app.see("Delete laptop")
+        assert "ci-nightly" not in "".join(line for line in app.text().splitlines() if "Delete" in line)
+
+
+async def test_a_key_that_went_away_while_it_was_shown_is_not_replaced_by_its_neighbour(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter", "enter")
+        await app.see("sk-...")
+        hash = str((by_alias(gateway, "laptop") or {})["token"])
+        del gateway.keys[hash]
+        keys_screen = app.app.screen_stack[-2]
+        assert isinstance(keys_screen, KeysScreen)
+        keys_screen.load()
+        await app.until(lambda: len(keys_screen.workspace.keys) == 3, "the shorter list")
+        await app.pilot.pause()
+        await app.press("d")
+        await app.until(lambda: "gone from the list" in app.toasts(), "the word")
+        assert app.writes() == []
+
+
+async def test_keys_typed_while_a_form_opens_do_not_act_on_the_list(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        for key in ("n", "d", "y"):
+            app.app.post_message(events.Key(key, key))
+        await app.see("New virtual key")
+        await app.pilot.pause()
+        assert app.writes() == [] and "Delete" not in app.text()
+
+
+async def test_an_untouched_form_sends_nothing_whatever_the_record_holds(gateway: DemoGateway) -> None:
+    gateway.add_key(
+        key_alias="odd\u200bname",
+        user_id="ada",
+        tpm_limit=2**62,
+        budget_duration="1y",
+        max_budget=None,
+        models=["a,b"],
+        metadata={"litellm_tui_note": 1},
+    )
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("odd")
+        await app.press("enter", "e")
+        await app.see("Edit odd")
+        await app.press("ctrl+s")
+        await app.gone("Edit odd")
+        assert app.writes() == []
+
+
+async def test_a_path_that_cannot_be_is_a_sentence_and_the_secret_stays(gateway: DemoGateway) -> None:  # S41
+    async with running(gateway, user="ada") as app:
+        await app.press("n")
+        await app.see("New virtual key")
+        await app.press("ctrl+s")
+        await app.see("the one time")
+        for path, words in (("~nobody-here/key", "does not know"), (f"/tmp/{'x' * 300}", "cannot be used")):
+            await app.press("w")
+            await app.see("Write the key")
+            app.app.screen.query_one(Input).value = path
+            await app.press("enter")
+            await app.see(words)
+            await app.press("escape")
+            await app.see("the one time")
+
+
+async def test_a_very_long_name_leaves_the_consequence_on_screen(gateway: DemoGateway) -> None:
+    gateway.add_key(key_alias="x" * 5000, user_id="ada")
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("xxxx")
+        await app.press("enter", "d")
+        await app.see("cannot be undone")
+        assert "No, leave it" in app.text()

@@ -11,7 +11,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from tui import look
-from tui.formatting import plain
+from tui.formatting import fit, plain
+
+LONGEST = 120
+"""Cells of a title; a line of text may have four times as many."""
 
 
 class Confirm(ModalScreen[bool]):
@@ -26,9 +29,10 @@ class Confirm(ModalScreen[bool]):
 
     def __init__(self, title: str, lines: Sequence[str], verb: str) -> None:
         super().__init__()
-        self._heading = title
-        self._lines = lines
-        self._verb = verb
+        # a name of any length must not push the consequence and the answers off the screen
+        self._heading = fit(title, LONGEST)
+        self._lines = [fit(line, 4 * LONGEST) for line in lines]
+        self._verb = fit(verb, LONGEST)
 
     def compose(self) -> ComposeResult:
         """Title, consequence, and the two answers, the harmless one first."""

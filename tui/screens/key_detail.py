@@ -34,8 +34,8 @@ ACTIONS = (
 """Key, the keys screen's action, label, and the right it takes."""
 
 
-class KeyDetail(ModalScreen[str | None]):
-    """Dismissed with the action to run on the key, or None."""
+class KeyDetail(ModalScreen[tuple[str, str] | None]):
+    """Dismissed with the keys screen's action to run and the hash of this key, or None."""
 
     CSS_PATH = ["dialogs.tcss", "key_detail.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -181,7 +181,7 @@ class KeyDetail(ModalScreen[str | None]):
 
     def action_run(self, action: str) -> None:
         """Leave, and do it from the list."""
-        self.dismiss(action)
+        self.dismiss((action, self._record.hash))
 
     def action_scroll(self, lines: int) -> None:
         """Move the page."""

@@ -19,6 +19,8 @@ from tui import look
 from tui.formatting import day, plain
 from tui.gateway.durations import in_words, is_duration
 from tui.gateway.errors import GatewayError, NotConnected, Unreachable
+from tui.gateway.redaction import redact
+from tui.gateway.rotation_records import NOTE, RETIRED
 from tui.gateway.schema import Key, Team
 
 LIVES = ("1d", "7d", "30d", "90d", "365d")
@@ -76,7 +78,7 @@ class KeyForm(ModalScreen[bool]):
         owner: str | None,
         pick_owner: bool,
         teams: Sequence[Team],
-        models: Sequence[str],
+        models: Callable[[], Awaitable[Sequence[str]]],
         key_types: bool,
         submit: Submit,
         locked: Mapping[str, str] | None = None,
@@ -91,6 +93,7 @@ class KeyForm(ModalScreen[bool]):
         self._submit = submit
         self._locked = locked or {}
         self._sending = False
+        self._first: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """One line a field, errors below the field they belong to."""
@@ -119,7 +122,8 @@ class KeyForm(ModalScreen[bool]):
                 yield from self._input("rpm", "Requests/min", _number(key.rpm_limit) if key else "", "empty: no limit")
                 if self._key_types and not key:
                     yield from self._select("type", "Type", list(TYPES), "default", None)
-                metadata = json.dumps(key.metadata) if key and key.metadata else ""
+                shown = _shown_metadata(key) if key else {}
+                metadata = json.dumps(shown, ensure_ascii=False) if shown else ""
                 yield from self._input("metadata", "Metadata", metadata, 'JSON, such as {"project": "search"}')
             yield Static("", id="wrong", classes="wrong")
             with Horizontal(classes="dialog-buttons"):
@@ -141,6 +145,7 @@ class KeyForm(ModalScreen[bool]):
     def _input(self, name: str, label: str, value: str, hint: str = "") -> ComposeResult:
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
+            self._first[name] = plain(value)
             field = Input(plain(value), placeholder=hint, id=name, compact=True, select_on_focus=False)
             field.cursor_blink = False
             field.disabled = name in self._locked
@@ -177,7 +182,11 @@ class KeyForm(ModalScreen[bool]):
     async def pick_models(self) -> None:
         """Enter in the models field opens the list."""
         team = self._chosen("team")
-        names = next((t.models for t in self._teams if t.team_id == team and t.models), list(self._models))
+        names = next((t.models for t in self._teams if t.team_id == team and t.models), [])
+        if not names:
+            self._say("reading the models …", look.DIM)
+            names = list(await self._models())
+            self._say("")
         field = self.query_one("#models", Input)
         picked = await self.app.push_screen_wait(PickModels(names, _split(field.value)))
         if picked is not None:
@@ -226,60 +235,57 @@ class KeyForm(ModalScreen[bool]):
         finally:
             self._sending = False
 
+    def _touched(self, name: str) -> bool:
+        """Whether the person changed the field; what was not touched is neither checked nor sent in an edit."""
+        return self._key is None or self._typed(name) != self._first[name]
+
     def read(self) -> tuple[dict[str, Any], dict[str, str]]:
         """What to send, in LiteLLM's names (for an edit: what changed alone), and what is wrong by field."""
         wrong: dict[str, str] = {}
         found: dict[str, Any] = {}
-        alias = self._typed("alias").strip()
-        if not alias and (self._key is None or self._key.alias):
-            wrong["alias"] = "A name is needed: it is how people and bills tell keys apart."
-        found["key_alias"] = alias
-        if self.query("#owner"):
-            found["user_id"] = self._typed("owner").strip() or None
-        elif self._key is None:
-            found["user_id"] = self._owner
-        if self.query("#team"):
-            found["team_id"] = self._chosen("team")
-        found["models"] = _split(self._typed("models"))
-        found["max_budget"] = self._amount("budget", wrong)
+        key = self._key
+        if self._touched("alias"):
+            alias = self._typed("alias").strip()
+            if not alias and (key is None or key.alias):
+                wrong["alias"] = "A name is needed: it is how people and bills tell keys apart."
+            found["key_alias"] = alias
+        if self._touched("models"):
+            found["models"] = _split(self._typed("models"))
+        if self._touched("budget"):
+            found["max_budget"] = self._amount("budget", wrong)
         window = self._chosen("window")
-        if window is not None and not is_duration(window):
-            wrong["window"] = "LiteLLM knows s, m, h, d, w and mo, such as 30d."
-        found["budget_duration"] = window
-        if window and found["max_budget"] is None and "budget" not in wrong:
-            wrong["window"] = "A reset needs a budget above."
-        found["tpm_limit"] = self._limit("tpm", wrong)
-        found["rpm_limit"] = self._limit("rpm", wrong)
-        if self.query("#type"):
-            found["key_type"] = self._chosen("type")
-        found["metadata"] = self._metadata(wrong)
+        if key is None or window != key.budget_duration:
+            if window is not None and not is_duration(window):
+                wrong["window"] = "LiteLLM knows s, m, h, d, w and mo, such as 30d."
+            elif window and not self._typed("budget").strip():
+                wrong["window"] = "A reset needs a budget above."
+            found["budget_duration"] = window
+        for name, field in (("tpm", "tpm_limit"), ("rpm", "rpm_limit")):
+            if self._touched(name):
+                found[field] = self._limit(name, wrong)
         life = self._chosen("life")
-        if self._key is None:
+        if key is None:
+            found |= self._for_a_new_key(wrong)
             found["duration"] = None if life == NEVER else life
             return found, wrong
-        return self._changes(found, life), wrong
-
-    def _changes(self, found: dict[str, Any], life: str | None) -> dict[str, Any]:
-        key = self._key
-        assert key is not None
-        before = {
-            "key_alias": key.alias or "",
-            "models": key.models,
-            "max_budget": key.max_budget,
-            "budget_duration": key.budget_duration,
-            "tpm_limit": key.tpm_limit,
-            "rpm_limit": key.rpm_limit,
-        }
-        changes = {name: found[name] for name, value in before.items() if found[name] != value}
-        if found["metadata"] != key.metadata:
-            gone = dict.fromkeys(key.metadata.keys() - found["metadata"].keys())
-            new = {name: value for name, value in found["metadata"].items() if key.metadata.get(name) != value}
-            changes["metadata"] = {**new, **gone}
+        if self._touched("metadata"):
+            before, after = _shown_metadata(key), self._metadata(wrong)
+            gone = dict.fromkeys(before.keys() - after.keys())
+            found["metadata"] = {name: value for name, value in after.items() if before.get(name) != value} | gone
         if life == NEVER and key.expires_at is not None:
-            changes["duration"] = None
+            found["duration"] = None
         elif life not in (KEEP, NEVER):
-            changes["duration"] = life
-        return changes
+            found["duration"] = life
+        return found, wrong
+
+    def _for_a_new_key(self, wrong: dict[str, str]) -> dict[str, Any]:
+        owner = self._typed("owner").strip() or None if self.query("#owner") else self._owner
+        found: dict[str, Any] = {"user_id": owner, "metadata": self._metadata(wrong)}
+        if self.query("#team"):
+            found["team_id"] = self._chosen("team")
+        if self.query("#type"):
+            found["key_type"] = self._chosen("type")
+        return found
 
     def _typed(self, name: str) -> str:
         return self.query_one(f"#{name}", Input).value
@@ -340,12 +346,12 @@ class KeyForm(ModalScreen[bool]):
 
     def _complain(self, name: str, sentence: str) -> None:
         line = self.query_one(f"#{name}-wrong", Static)
-        line.update(Text(plain(sentence)))
+        line.update(Text(redact(plain(sentence))))
         line.add_class("shown")
         self.query_one(f"#{name}").focus()
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(plain(sentence), style=style))
+        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
 
     def _clear(self) -> None:
         self._say("")
@@ -399,6 +405,11 @@ class PickModels(ModalScreen[list[str] | None]):
 
 def _split(text: str) -> list[str]:
     return [*dict.fromkeys(name for part in text.split(",") if (name := part.strip()))]
+
+
+def _shown_metadata(key: Key) -> dict[str, Any]:
+    """The metadata without this program's own notes, which a person has no business with."""
+    return {name: value for name, value in key.metadata.items() if name not in (NOTE, RETIRED)}
 
 
 def _number(value: float | None) -> str:

@@ -296,12 +296,13 @@ class KeysScreen(MainScreen):
 
     def why_not(self, action: str) -> str | None:
         """From the session's rights, for the keys that the action would go to (S44)."""
-        name = action.rpartition(".")[2]
-        needed = NEEDED.get(name)
+        return self._forbids(action.rpartition(".")[2], self.targets())
+
+    def _forbids(self, action: str, chosen: list[Key]) -> str | None:
+        needed = NEEDED.get(action)
         if needed is None:
             return None
         rights = self.workspace.session.rights
-        chosen = self.targets()
         if needed is Action.CREATE or not chosen:
             return rights.why_not(needed)
         return next((reason for key in chosen if (reason := rights.why_not(needed, key))), None)
@@ -426,20 +427,37 @@ class KeysScreen(MainScreen):
 
     # Acting
 
+    def _chosen(self, action: str, only: str | None) -> list[Key]:
+        """The keys that `action` goes to: the one of hash `only` where one was on screen, else `targets`.
+
+        [] where it is not possible; the reason is told in a toast then.
+        """
+        chosen = self.targets()
+        if only is not None:
+            chosen = [self._by_hash[only]] if only in self._by_hash else []
+            if not chosen:
+                self.tell("This key is gone from the list; nothing was done.", severity="warning")
+        reason = self._forbids(action, chosen) if chosen else None
+        if reason:
+            self.tell(reason, severity="warning")
+            return []
+        return chosen
+
     def action_open(self) -> None:
         """Everything about the key under the cursor."""
         key = self.current
         if key is not None:
             self.app.push_screen(KeyDetail(self.workspace, key), self._after_detail)
 
-    async def _after_detail(self, action: str | None) -> None:
-        if action:
-            await self.run_action(action)
+    def _after_detail(self, chosen: tuple[str, str] | None) -> None:
+        if chosen:
+            action, only = chosen
+            getattr(self, f"action_{action}")(only)
 
     @work
-    async def action_copy_id(self) -> None:
+    async def action_copy_id(self, only: str | None = None) -> None:
         """The key's hash to the clipboard."""
-        key = self.current
+        key = self._by_hash.get(only) if only else self.current
         if key is not None:
             self.tell(f"The id of {key.label}: {await self.tui.copy(key.hash)}")
 
@@ -461,14 +479,14 @@ class KeysScreen(MainScreen):
             owner=session.owner,
             pick_owner=session.rights.admin,
             teams=self.workspace.teams,
-            models=await self._model_names(),
+            models=self._model_names,
             key_types=session.server.key_types,
             submit=submit,
         )
         if await self.app.push_screen_wait(form) and made:
             self.load()
             new = made[0]
-            model = next(iter(await self._model_names()), "gpt-4o")
+            model = next((each.name for each in self.workspace.models or []), "gpt-4o")
             title = f"New key {new.alias or new.name}"
             await self.app.push_screen_wait(ShowSecret(title, new.secret, session.client.url, model))
             made.clear()
@@ -482,9 +500,9 @@ class KeysScreen(MainScreen):
         return [model.name for model in self.workspace.models or []]
 
     @work
-    async def action_edit(self) -> None:
+    async def action_edit(self, only: str | None = None) -> None:
         """The form over the key under the cursor; only what changed is sent."""
-        if self.refused("edit") or not (chosen := self.targets()):
+        if not (chosen := self._chosen("edit", only)):
             return
         if len(chosen) > 1:
             self.tell("Edit works on one key; esc clears the marks.", severity="warning")
@@ -502,7 +520,7 @@ class KeysScreen(MainScreen):
             owner=key.user_id,
             pick_owner=False,
             teams=self.workspace.teams,
-            models=await self._model_names(),
+            models=self._model_names,
             key_types=False,
             submit=submit,
             locked={"budget": money_locked} if money_locked else {},
@@ -512,9 +530,9 @@ class KeysScreen(MainScreen):
             self.load()
 
     @work
-    async def action_rotate(self) -> None:
+    async def action_rotate(self, only: str | None = None) -> None:
         """Rotate the key under the cursor, or the marked ones one after another."""
-        if self.refused("rotate") or not (chosen := self.targets()):
+        if not (chosen := self._chosen("rotate", only)):
             return
         if len(chosen) > 1:
             await self.app.push_screen_wait(RotateMany(self.workspace, chosen))
@@ -582,9 +600,9 @@ class KeysScreen(MainScreen):
         return rotation is not None
 
     @work
-    async def action_block(self) -> None:
+    async def action_block(self, only: str | None = None) -> None:
         """Block the keys, or unblock them where all of them are blocked."""
-        if self.refused("block") or not (chosen := self.targets()):
+        if not (chosen := self._chosen("block", only)):
             return
         client = self.workspace.session.client
         if all(key.blocked for key in chosen):
@@ -597,9 +615,9 @@ class KeysScreen(MainScreen):
             await self._do("Block", rest, [line], lambda key: keys.block_key(client, key.hash), "blocked")
 
     @work
-    async def action_reset_spend(self) -> None:
+    async def action_reset_spend(self, only: str | None = None) -> None:
         """Set the spend of the budget window back to 0."""
-        if self.refused("reset_spend") or not (chosen := self.targets()):
+        if not (chosen := self._chosen("reset_spend", only)):
             return
         client = self.workspace.session.client
         lines = [f"{key.label}: {money(key.spend)} counted against its budget becomes $0.00." for key in chosen[:6]]
@@ -609,9 +627,9 @@ class KeysScreen(MainScreen):
         )
 
     @work
-    async def action_delete(self) -> None:
+    async def action_delete(self, only: str | None = None) -> None:
         """Delete for good, read back."""
-        if self.refused("delete") or not (chosen := self.targets()):
+        if not (chosen := self._chosen("delete", only)):
             return
         client = self.workspace.session.client
         own = self.workspace.session.caller.key

@@ -12,16 +12,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, Static
 
 from tui import look
-from tui.delivery import EnvFile, NewFile, Place, check, deliver
+from tui.delivery import EnvFile, NewFile, Place, check, deliver, file_for
 from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway import rotation
 from tui.gateway.capabilities import licensed
 from tui.gateway.client import Client
 from tui.gateway.errors import GatewayError
+from tui.gateway.redaction import redact
 from tui.gateway.rotation import How, Plan, Successor, Unfinished
 from tui.gateway.schema import Key
 from tui.screens.dialogs import AskText, Confirm
+from tui.screens.secret import wrong_new_file
 from tui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -200,7 +202,7 @@ class Rotate(ModalScreen[str | None]):
         self.query_one("#named").display = place == ENV_FILE
         path = self.query_one("#path", Input)
         if place == NEW_FILE and path.value == "~/.env":
-            path.value = f"~/{self._record.label}.key"
+            path.value = str(file_for(self._record.alias, Path("~")).with_suffix(".key"))
         elif place == ENV_FILE and path.value.endswith(".key"):
             path.value = "~/.env"
 
@@ -220,7 +222,7 @@ class Rotate(ModalScreen[str | None]):
         place = self.query_one("#place", Select).value
         if place == SCREEN:
             return None
-        path = Path(self._value("path")).expanduser()
+        path = Path(self._value("path"))
         return EnvFile(path, self._value("variable")) if place == ENV_FILE else NewFile(path)
 
     # The steps
@@ -328,15 +330,12 @@ class Rotate(ModalScreen[str | None]):
         if not self._secret or self._done:
             return
 
-        def wrong(text: str) -> str | None:
-            return check(NewFile(Path(text.strip()).expanduser())) if text.strip() else "Name a file."
-
         path = await self.app.push_screen_wait(
-            AskText("Write the new key to a new file (mode 0600)", value="~/", check=wrong)
+            AskText("Write the new key to a new file (mode 0600)", value="~/", check=wrong_new_file)
         )
         if path is not None:
             try:
-                self._say(deliver(NewFile(Path(path.strip()).expanduser()), self._secret), look.GOOD)
+                self._say(deliver(NewFile(Path(path.strip())), self._secret), look.GOOD)
             except FileError as error:
                 self._say(str(error), look.BAD)
 
@@ -411,7 +410,7 @@ class Rotate(ModalScreen[str | None]):
         self.query_one("#steps", Static).update(page)
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(plain(sentence), style=style))
+        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
 
     # Leaving
 

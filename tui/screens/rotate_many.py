@@ -17,6 +17,7 @@ from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway import rotation
 from tui.gateway.errors import GatewayError
+from tui.gateway.redaction import redact
 from tui.gateway.rotation import How, Plan, Successor, Unfinished
 from tui.gateway.schema import Key
 from tui.workspace import Workspace
@@ -122,7 +123,7 @@ class RotateMany(ModalScreen[None]):
         ]
 
     def _places(self) -> list[Place]:
-        path = Path(self._value("path")).expanduser()
+        path = Path(self._value("path"))
         if self.query_one("#place", Select).value == FOLDER:
             return places_for(self._chosen, folder=path)
         return places_for(self._chosen, env_file=path)
@@ -214,7 +215,7 @@ class RotateMany(ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
     def _say(self, sentence: str) -> None:
-        self.query_one("#wrong", Static).update(Text(plain(sentence)))
+        self.query_one("#wrong", Static).update(Text(redact(plain(sentence))))
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """As the keys."""

@@ -12,8 +12,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from tui import look, snippets
-from tui.files import FileError, write_private
+from tui.delivery import NewFile, check, deliver
+from tui.files import FileError
 from tui.formatting import plain
+from tui.gateway.redaction import redact
 from tui.screens.dialogs import AskText
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class ShowSecret(ModalScreen[None]):
 
     def _snippet(self, secret: str) -> str:
         make = list(snippets.ALL.values())[self._turn]
-        return make(self._url, secret, self._model)
+        return make(self._url, secret, plain(self._model))
 
     def _draw(self) -> None:
         shown = self._secret if self._shown else self._masked
@@ -93,7 +95,7 @@ class ShowSecret(ModalScreen[None]):
         self.query_one("#snippet", Static).update(Text(self._snippet(shown)))
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#said", Static).update(Text(plain(sentence), style=style))
+        self.query_one("#said", Static).update(Text(redact(plain(sentence)), style=style))
 
     def action_reveal(self) -> None:
         """Show or mask the secret."""
@@ -114,16 +116,14 @@ class ShowSecret(ModalScreen[None]):
     async def action_write(self) -> None:
         """Write the secret into a new file of mode 0600."""
         path = await self.app.push_screen_wait(
-            AskText("Write the key to a new file (mode 0600)", value="~/", check=_wrong_path)
+            AskText("Write the key to a new file (mode 0600)", value="~/", check=wrong_new_file)
         )
         if path is None:
             return
         try:
-            write_private(Path(path).expanduser(), self._secret + "\n")
+            self._say(deliver(NewFile(Path(path.strip())), self._secret), look.GOOD)
         except FileError as error:
             self._say(str(error), look.BAD)
-        else:
-            self._say(f"Written to {path}.")
 
     def action_turn(self, by: int) -> None:
         """The next or previous snippet."""
@@ -143,12 +143,6 @@ class ShowSecret(ModalScreen[None]):
         self.dismiss(None)
 
 
-def _wrong_path(text: str) -> str | None:
-    if not text.strip():
-        return "Name a file."
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return "That is a folder; name a file in it."
-    if path.exists():
-        return "There is a file of that name; it is not overwritten."
-    return None
+def wrong_new_file(text: str) -> str | None:
+    """What keeps a secret from going to a new file at the path that was typed; None where nothing does."""
+    return check(NewFile(Path(text.strip()))) if text.strip() else "Name a file."

@@ -21,6 +21,7 @@ from tui.config import (
     UrlError,
     check_url,
     default_path,
+    env_read_only,
     load,
     resolve,
     save_profile,
@@ -29,6 +30,7 @@ from tui.credentials import CredentialError, HeldKey, clean_key, store_key
 from tui.files import FileError, write_private
 from tui.formatting import plain
 from tui.gateway.errors import GatewayError
+from tui.gateway.redaction import redact
 from tui.startup import Session, explain, start
 from tui.widgets.bars import Hint, Hints, Line
 
@@ -163,8 +165,13 @@ class Setup(Screen[Settings | None]):
             await store_key(name, secret)
             fields["keyring"] = True
         save_profile(path, name, default=False, **fields)
-        found = resolve(load(path, {}), replace(self._flags, profile=name, url=None), {})
-        return replace(found or settings, credential=HeldKey(secret))
+        found = resolve(load(path, {}), replace(self._flags, profile=name, url=None), {}) or settings
+        return replace(found, credential=HeldKey(secret), read_only=found.read_only or self._read_only)
+
+    @property
+    def _read_only(self) -> bool:
+        """A session that was read-only, by flag, variable or profile, does not lose that by setting up another."""
+        return self._flags.read_only or (self._before is not None and self._before.read_only) or env_read_only()
 
     def _settings(self) -> Settings | None:
         for line in self.query(".form-wrong"):
@@ -189,7 +196,7 @@ class Setup(Screen[Settings | None]):
             url=url,
             credential=HeldKey(secret),
             user=self._value("user") or None,
-            read_only=self._flags.read_only,
+            read_only=self._read_only,
             sources={"url": "the setup screen", "key": "the setup screen"},
         )
 
@@ -222,5 +229,5 @@ class Setup(Screen[Settings | None]):
         self.query_one(f"#{name}").focus()
 
     def _say(self, sentence: str, style: str = look.DIM) -> None:
-        text = "\n".join(plain(line) for line in sentence.split("\n"))
+        text = "\n".join(redact(plain(line)) for line in sentence.split("\n"))
         self.query_one("#said", Static).update(Text(text, style=style))

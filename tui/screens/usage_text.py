@@ -269,7 +269,7 @@ def budget_line(budget: Budget | None, now: datetime, width: int) -> Text:
         text.append("░" * (12 - len(full)), style=look.DIM)
     text.append(f"  {percent(part)}{state}", style=style)
     window = resets(budget.duration, budget.reset_at, now)
-    text.append(f" · {window or 'never resets'}", style=look.DIM)
+    text.append(f" · {plain(window) or 'never resets'}", style=look.DIM)
     return text
 
 
