@@ -191,6 +191,12 @@ async def _try(call: Awaitable[Any]) -> None:
         await call
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    # answers kept from a gateway that has been seeded anew since would be another gateway's
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+
+
 @pytest.fixture
 async def gateway(proxy: Proxy) -> AsyncIterator[Stand]:
     """Each gateway in turn: the embedded one in three releases, and every real one."""

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from tui import clipboard
 from tui.config import Config, Flags, Settings, default_path
-from tui.formatting import plain
+from tui.formatting import fit_to_show
 from tui.gateway.redaction import redact
 from tui.palette import Actions
 from tui.screens.base import MODES, MainScreen
@@ -46,7 +46,7 @@ class LitellmTui(InOrder[int]):
             for number, (mode, title) in enumerate(MODES, 1)
         ),
         Binding("question_mark", "app.help", "help", id="app.help", show=False, tooltip="Show the keys of this screen"),
-        Binding("colon", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"),
+        Binding("colon,ctrl+p", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"),
         Binding("q", "app.leave", "quit", id="app.quit", show=False, tooltip="Quit"),
     ]
 
@@ -138,10 +138,11 @@ class LitellmTui(InOrder[int]):
 
     def tell(self, message: str, *, title: str = "", severity: str = "information") -> None:
         """A toast: printable, redacted (S3), never markup."""
-        seconds = 4 if severity == "information" else 8
-        self.notify(
-            redact(plain(message)), title=title, severity=cast("Severity", severity), timeout=seconds, markup=False
-        )
+        said = fit_to_show(message)
+        if any(notice.message == said and not notice.has_expired for notice in self._notifications):
+            return
+        seconds = 4 if severity == "information" else 6
+        self.notify(said, title=title, severity=cast("Severity", severity), timeout=seconds, markup=False)
 
     async def copy(self, text: str) -> str:
         """Send `text` to the clipboard; the sentence that says how (it is never acknowledged)."""

@@ -23,6 +23,7 @@ from rich.style import Style
 from rich.text import Text
 
 _HUGE = 1e300
+_TINY = 1e-12
 _DIM = Style(dim=True)
 _MIN_WIDTH, _MIN_HEIGHT = 20, 4
 _WIDEST_BAR = 10
@@ -234,7 +235,7 @@ def sparkline(values: Sequence[float], width: int, *, ascii: bool = False) -> st
 
 
 def _number(value: float | None) -> float:
-    if value is None or not math.isfinite(value) or value <= 0:
+    if value is None or not math.isfinite(value) or value < _TINY:
         return 0.0
     return min(float(value), _HUGE)
 

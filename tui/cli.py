@@ -97,6 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # closed by the caller; print would take the other one instead
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    # Textual, once imported, would write every key that is typed where they say: a pasted secret in the clear (S3)
+    for name in ("TEXTUAL", "TEXTUAL_LOG"):
+        os.environ.pop(name, None)
     try:
         try:
             code = _main(_parser().parse_args(argv))
@@ -314,12 +317,17 @@ def _parser() -> Parser:
     usage = add(
         commands, "usage", "spend, tokens and requests over UTC days, both ends included", epilog=USAGE_EXAMPLES
     )
-    usage.add_argument("--period", choices=("today", "7d", "30d", "90d"), help="days up to today (default: 30d)")
+    usage.add_argument(
+        "--period",
+        choices=("today", "7d", "30d", "90d", "12m", "mtd"),
+        help="days up to today (default: 30d); 12m: this month and eleven before, mtd: this month",
+    )
     usage.add_argument("--since", metavar="DAY", type=_day, help="first day, such as 2026-11-01, instead of --period")
     usage.add_argument("--until", metavar="DAY", type=_day, help="last day (default: today)")
     whose = usage.add_mutually_exclusive_group()
     whose.add_argument("--team", metavar="TEAM", type=_name, help="a team's usage, by id or alias")
     whose.add_argument("--all", action="store_true", help="everyone's usage (admins)")
+    usage.add_argument("--refresh", action="store_true", help="ask for months again that are kept from earlier")
     usage.add_argument("--by", choices=("day", "model", "key"), default="model", help="which table (default: model)")
     return parser
 

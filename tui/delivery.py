@@ -106,6 +106,14 @@ def delivered(place: Place, hash: str) -> bool:
     return found is not None and is_secret_of(found, hash)
 
 
+def occupied(place: EnvFile) -> bool:
+    """Whether the variable is set to something now. A file that cannot be read has none."""
+    try:
+        return bool(envfile.get_variable(_at(place.path), place.variable))
+    except (OSError, ValueError):
+        return False
+
+
 def variable_for(alias: str | None) -> str:
     """A variable's name for a key of this alias, such as LAPTOP_KEY. Two aliases may get the same one."""
     words = re.sub(r"[^A-Z0-9]+", "_", _ascii(alias or "litellm").upper())[:LONGEST_NAME].strip("_")

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from tui.gateway.durations import in_words
-from tui.gateway.redaction import printable
+from tui.gateway.redaction import LONGEST, printable, redact
 
 _SCALES = ((1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"))
 _TOO_LARGE = 1e15
@@ -18,6 +18,20 @@ _TOO_LARGE = 1e15
 def plain(text: str) -> str:
     """Gateway text on one line, without control characters."""
     return printable(text)
+
+
+def fit_to_show(text: str) -> str:
+    """A sentence that may repeat what came from outside: on one line, redacted, at most `LONGEST` characters (S3)."""
+    # what is invisible goes first: it could stand in the middle of a secret
+    clean = redact(printable(text))
+    return clean if len(clean) <= LONGEST else clean[: LONGEST - 1].rstrip() + "…"
+
+
+def _finite(n: float) -> bool:
+    try:
+        return math.isfinite(n)
+    except OverflowError:  # an int that no float holds
+        return False
 
 
 def width(text: str) -> int:
@@ -48,7 +62,7 @@ def fit(text: str, cells: int, *, ascii: bool = False) -> str:
 
 def money(usd: float | None) -> str:
     """USD as `$3.12`, `$0.0042`, `$1,234.50`, `$1.2M`; `?` for None."""
-    if usd is None or not math.isfinite(usd):
+    if usd is None or not _finite(usd):
         return "?"
     size, sign = abs(usd), "-" if usd < 0 else ""
     if 0 < size < 1e-6:
@@ -77,23 +91,23 @@ def _scaled(value: float) -> str:
 
 def count(n: float | None) -> str:
     """`8,412`, `12.3M` from ten million on; `?` for None."""
-    if n is None or not math.isfinite(n):
+    if n is None or not _finite(n):
         return "?"
     return f"{n:,.0f}" if abs(n) < 1e7 else ("-" if n < 0 else "") + _scaled(abs(n))
 
 
 def short_count(n: float | None) -> str:
     """`64k`, `1M`, `512`; `?` for None."""
-    if n is None or not math.isfinite(n):
+    if n is None or not _finite(n):
         return "?"
     return ("-" if n < 0 else "") + _scaled(abs(n))
 
 
 def percent(part: float) -> str:
     """`31 %` for a part of 1, not clamped; one digit more below 1 %."""
-    value = part * 100
-    if not math.isfinite(value):
+    if not _finite(part) or not _finite(part * 100):
         return "?"
+    value = part * 100
     if 0 < value < 0.95:
         return f"{value:.1f} %" if value >= 0.05 else "<0.1 %"
     if abs(value) >= 1e6:
@@ -103,7 +117,7 @@ def percent(part: float) -> str:
 
 def per_million(cost_per_token: float | None) -> str:
     """USD per million tokens: `3.00`, `0.15`, `0`; `?` for unknown."""
-    if cost_per_token is None or not math.isfinite(cost_per_token * 1e6):
+    if cost_per_token is None or not _finite(cost_per_token) or not _finite(cost_per_token * 1e6):
         return "?"
     value, sign = abs(cost_per_token) * 1e6, "-" if cost_per_token < 0 else ""
     if value == 0:

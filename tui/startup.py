@@ -178,7 +178,9 @@ async def _session(
         grant = _grant(settings, warnings) if settings.provisioning.enabled and rights.admin else None
         if grant is not None:
             said(f"creating the user {user_id}")
-        user = await ensure_user(client, _person(settings, user_id), grant, warn=warnings.append)
+        user = await ensure_user(
+            client, _person(settings, user_id), grant, may_create=rights.admin, warn=warnings.append
+        )
         found = await _read(client, rights, user_id, caller, look)
     rights = replace(
         rights,

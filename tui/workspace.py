@@ -2,12 +2,37 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from tui.gateway import models
 from tui.gateway.capabilities import Action
 from tui.gateway.schema import Key, Model, Team
 from tui.reports import Reports
 from tui.startup import Session
+
+_ALL_MODELS = frozenset({"all-proxy-models", "all-team-models", "*"})
+"""LiteLLM's words in a user's `models` for "no limit of the user's own"."""
+
+
+def _callable(found: list[Model], allowed: list[str]) -> list[Model]:
+    """Those of `found` that a user with `allowed` in `models` may call; [] there means all.
+
+    `openai/*` is matched by name and by provider; where no provider is known it cannot be, and counts as all.
+    """
+    if not allowed or _ALL_MODELS.intersection(allowed):
+        return found
+    names = set(allowed)
+    wild = [name for name in allowed if "*" in name]
+    if wild and not any(model.providers for model in found):
+        return found
+    providers = {name.removesuffix("/*") for name in wild if name.endswith("/*")}
+    return [
+        model
+        for model in found
+        if model.name in names
+        or providers.intersection(model.providers)
+        or any(fnmatchcase(model.name, name) for name in wild)
+    ]
 
 
 def utc_now() -> datetime:
@@ -47,6 +72,6 @@ class Workspace:
         details = self.session.rights.why_not(Action.MODEL_DETAILS) is None
         found = await models.list_models(self.session.client, details=details)
         allowed = self.session.user.models if self.session.user and not self.session.caller.user_id else []
-        self.models = [model for model in found if not allowed or model.name in allowed]
+        self.models = _callable(found, allowed)
         self.models_at = self.clock()
         return self.models

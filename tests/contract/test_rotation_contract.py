@@ -424,3 +424,64 @@ class TestOwnKey:
         with pytest.raises(rotation.Finished):
             await rotation.finish(gateway.admin, alone, secret_is_safe=True, how=How.DELETE)
         assert await works(gateway, victim.secret)
+
+    async def test_a_forged_note_on_a_key_of_nobodys(self, gateway: Stand) -> None:
+        """1.74 lets an internal user make keys without an owner; who made one tells them apart."""
+        user_id = await gateway.user()
+        session = await gateway.key(user_id, "session")
+        victim = await gateway.key(None, "victim")
+        note = {"of": victim.hash, "step": "delivered", "how": "delete", "alias": gateway.name("victim")}
+        client = gateway.client(session.secret)
+        fields = {"key_alias": gateway.name("forged"), "metadata": {NOTE: note}}
+        forged = NewKey.model_validate(await client.post("/key/generate", fields))
+        try:
+            found = [await the_key(gateway, hash) for hash in (victim.hash, forged.hash)]
+            assert found[1].created_by == user_id
+            assert rotation.unfinished(found) == []
+            (alone,) = rotation.unfinished(found[1:])
+            with pytest.raises(rotation.Finished):
+                await rotation.finish(gateway.admin, alone, secret_is_safe=True, how=How.DELETE)
+            assert await works(gateway, victim.secret)
+        finally:
+            await keys.delete_keys(gateway.admin, [forged.hash])
+
+
+class TestEnds:
+    """No way out takes the last key that works."""
+
+    async def test_the_new_key_has_ended(self, gateway: Stand) -> None:
+        """The old one is not retired for it."""
+        old = await gateway.key(await gateway.user())
+        plan = planned(gateway, await the_key(gateway, old.hash), life="1s")
+        successor = await rotation.create(gateway.admin, plan)
+        ends = (await the_key(gateway, successor.hash)).expires_at
+        assert ends is not None
+        await asyncio.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.05)
+        with pytest.raises(rotation.NotProved, match="undo this rotation"):
+            await rotation.finish(gateway.admin, successor.rotation, secret_is_safe=True, how=How.DELETE)
+        assert await works(gateway, old.secret)
+        assert (await rotation.undo(gateway.admin, successor.rotation)).hash == old.hash
+
+    async def test_the_old_key_has_ended(self, gateway: Stand) -> None:
+        """The new one is not deleted for it."""
+        old = await gateway.key(await gateway.user(), duration="0s")
+        plan = planned(gateway, await the_key(gateway, old.hash), life="30d")
+        successor = await rotation.create(gateway.admin, plan)
+        state = await rotation.confirm(gateway.admin, successor.rotation, How.DELETE)
+        with pytest.raises(rotation.CannotRotate, match="finish instead"):
+            await rotation.undo(gateway.admin, state)
+        assert await works(gateway, successor.secret)
+
+    async def test_another_admin_rotates_a_key_of_nobodys(self, gateway: Stand) -> None:
+        """And either of the two finishes it."""
+        boss = await gateway.user("boss", user_role="proxy_admin")
+        client = gateway.client((await gateway.key(boss, "boss")).secret)
+        old = await gateway.key(None, metadata={"keep": 1})
+        was = await the_key(gateway, old.hash)
+        successor = await rotation.create(client, planned(gateway, was))
+        now = [await the_key(gateway, hash) for hash in (old.hash, successor.hash)]
+        if now[1].user_id is None:
+            assert now[0].created_by != now[1].created_by
+        (found,) = rotation.unfinished(now)
+        done = await rotation.finish(gateway.admin, found, secret_is_safe=True, how=How.DELETE)
+        assert (done.hash, done.alias, done.metadata["keep"]) == (successor.hash, was.alias, 1)

@@ -13,6 +13,7 @@ from tests.screens.driver import Driver, running
 from tui.app import LitellmTui
 from tui.config import Config, Flags, Limits, Provisioning, load, resolve
 from tui.demo import DemoGateway
+from tui.startup import Trouble
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -48,6 +49,17 @@ async def test_no_answer_names_the_host_and_trying_again_works(gateway: DemoGate
 
 def _refuse() -> httpx.Response:
     raise httpx.ConnectError("refused")
+
+
+async def test_no_secret_of_a_refusal_is_shown(gateway: DemoGateway, monkeypatch: pytest.MonkeyPatch) -> None:  # S3
+    def explain(*_: object) -> Trouble:
+        return Trouble("No key sk-abcdefgh12", "said sk-abc\u200bdefgh12 " + "x" * 900, ("from sk-abcdefgh12",))
+
+    monkeypatch.setattr("tui.screens.connecting.explain", explain)
+    async with running(gateway, key="sk-wrong-0123456789", wait=False) as app:
+        screen = await app.see("No key sk-[redacted]")
+        assert "abcdefgh12" not in screen and "from sk-[redacted]" in screen
+        assert screen.count("x") < 520
 
 
 async def test_a_web_page_is_not_litellm(gateway: DemoGateway) -> None:  # S2

@@ -356,3 +356,52 @@ async def test_a_very_long_name_leaves_the_consequence_on_screen(gateway: DemoGa
         await app.press("enter", "d")
         await app.see("cannot be undone")
         assert "No, leave it" in app.text()
+
+
+async def test_marks_that_the_filter_hides_are_left_alone(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("space")
+        await app.see("1 marked. esc clears.")
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter")
+        await app.see("1 of them not shown and left alone")
+        await app.press("d")
+        await app.see("Delete laptop")
+
+
+async def test_every_key_that_would_be_deleted_is_named_and_the_answers_stay_in_sight(
+    gateway: DemoGateway,
+) -> None:  # S43
+    for number in range(30):
+        gateway.add_key(key_alias=f"bulk-{number:02}", user_id="ada")
+    async with running(gateway, user="ada") as app:
+        await app.press("asterisk", "d")
+        await app.see("Delete 34 keys?")
+        assert "No, leave it" in app.text() and "cannot be undone" in app.text()
+
+
+async def test_an_edit_shows_the_reset_that_the_budget_has(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("slash")
+        await app.type("laptop")
+        await app.press("enter", "e")
+        await app.see("Edit laptop")
+        assert "every 30 days" in app.row("Budget resets")
+
+
+async def test_the_same_refusal_is_told_once(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", read_only=True) as app:
+        for _ in range(5):
+            await app.press("n")
+        assert app.toasts().count("read-only") == 1
+
+
+async def test_the_palette_finds_actions(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        await app.press("colon")
+        await app.type("delete")
+        await app.see("Delete the key for good")
+        await app.press("escape")
+        await app.press("ctrl+p")
+        await app.see("Make a new virtual key")

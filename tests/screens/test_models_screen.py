@@ -8,10 +8,15 @@ import httpx
 import pytest
 
 from tests.screens.driver import Driver, running
+from tui import startup
 from tui.app import LitellmTui
+from tui.config import Settings
+from tui.credentials import HeldKey, Secret
 from tui.demo import DemoGateway
 from tui.demo.models import MODELS, Model
 from tui.formatting import count, money
+from tui.gateway.schema import Model as GatewayModel
+from tui.workspace import Workspace, _callable
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 ADA = "ada@example.com"
@@ -281,3 +286,32 @@ async def test_hostile_names_are_shown_harmless(world: DemoGateway) -> None:
             assert "\x1b" not in text and "\x07" not in text and "\u202e" not in text
             await app.press("tab", "y", "escape", "j")
         assert "\x1b" not in app.toasts()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "shown"),
+    [
+        (["all-proxy-models"], 8),
+        (["all-team-models"], 8),
+        (["*"], 8),
+        (["anthropic/*"], {"claude-sonnet-4-5", "claude-haiku-4-5"}),
+        (["gpt-4o*", "in-house-llama"], {"gpt-4o", "gpt-4o-mini", "in-house-llama"}),
+        (["no-default-models"], 0),
+    ],
+)
+async def test_words_and_wildcards_in_a_users_models(
+    world: DemoGateway, allowed: list[str], shown: int | set[str]
+) -> None:  # S13
+    world.users[ADA]["models"] = allowed
+    session = await startup.start(
+        Settings("test", "http://demo.invalid", HeldKey(Secret(world.master_key)), user=ADA),
+        transport=world.transport(),
+    )
+    found = {model.name for model in await Workspace(session).refresh_models()}
+    await session.client.aclose()
+    assert (len(found) if isinstance(shown, int) else found) == shown
+
+
+def test_a_wildcard_that_cannot_be_told_apart_hides_nothing() -> None:  # S13
+    found = [GatewayModel(name="gpt-4o"), GatewayModel(name="claude")]
+    assert _callable(found, ["openai/*"]) == found

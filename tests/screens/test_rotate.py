@@ -79,6 +79,8 @@ async def test_into_an_env_file_the_other_lines_stay(gateway: DemoGateway, tmp_p
         await app.pilot.pause()
         app.app.screen.query_one("#path", Input).value = str(env)
         await app.press("ctrl+s")
+        await app.see("holds something else than this key")
+        await app.press("y")
         await app.see("I have it")
         made = next(key for alias, key in live(gateway).items() if alias.startswith("rotating-"))
         secret = str(gateway.secret_for(str(made["token"])))
@@ -130,7 +132,7 @@ async def test_a_refused_creation_leaves_everything(gateway: DemoGateway) -> Non
         await open_rotation(app)
         await app.press("ctrl+s")
         await app.see("no more keys")
-        assert "The old key works as before" in app.text()
+        assert "The old key is as it was" in app.text()
         assert set(live(gateway)) == {"laptop", "server"}
 
 
@@ -253,3 +255,49 @@ async def test_an_own_key_that_an_admin_made_can_be_deleted_or_kept(gateway: Dem
         await app.see("the old key is deleted, the new one is server")
         assert old not in gateway.keys and "server" in live(gateway)
         assert all(call.status < 400 for call in gateway.calls if call.method == "POST")
+
+
+async def test_a_failed_retirement_keeps_the_secret_in_reach_and_can_be_tried_again(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        gateway.intercept("POST", "/key/update", httpx.ReadError("cut"), after=True)
+        await app.press("I")
+        await app.see("I tries again")
+        await app.press("v")
+        made = next(
+            key for key in gateway.keys.values() if key["token"] != old and "rotating-" in str(key["key_alias"])
+        )
+        assert str(gateway.secret_for(str(made["token"]))) in app.text()
+        await app.press("I")
+        await app.see("the old key works until")
+        assert live(gateway)["laptop"]["token"] == made["token"]
+
+
+async def test_a_variable_that_holds_something_else_is_replaced_on_a_word_alone(
+    gateway: DemoGateway, tmp_path: Path
+) -> None:
+    env = tmp_path / ".env"
+    env.write_text("OPENAI_API_KEY=another-providers\n")
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await open_rotation(app)
+        app.app.screen.query_one("#place", Select).value = "env"
+        await app.pilot.pause()
+        app.app.screen.query_one("#path", Input).value = str(env)
+        await app.press("ctrl+s")
+        await app.see("holds something else than this key")
+        await app.press("n")
+        await app.gone("holds something else")
+        assert env.read_text() == "OPENAI_API_KEY=another-providers\n" and app.writes() == []
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+async def test_the_ways_on_and_back_are_in_sight(gateway: DemoGateway, size: tuple[int, int]) -> None:
+    async with running(gateway, user="ada", size=size) as app:
+        await open_rotation(app)
+        assert "Rotate  ctrl+s" in app.text() and "Back  esc" in app.text()
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        assert "Later  esc" in app.text()

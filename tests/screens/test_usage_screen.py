@@ -198,7 +198,7 @@ async def test_another_period_or_screen_stops_the_reading(small: DemoGateway) ->
         await app.press("w")
         await app.see("Spend $1.00")
         assert first.stopped
-        second = Held(small)
+        second = Held(small, "/user/daily/activity/export")
         await app.press("Q")
         await app.see("reading the usage of the last 90 days …")
         await app.press("1")

@@ -144,6 +144,16 @@ def test_values_that_are_no_numbers_or_too_large_do_not_matter() -> None:
     assert "█" in stacked_bars(days(2), [Series("a", [1e-300, 1e-9])], width=60, height=10).plain
 
 
+@pytest.mark.parametrize("value", [5e-324, 1e-300])
+def test_what_is_next_to_nothing_is_nothing(value: float) -> None:
+    for tiny, none in (
+        [stacked_bars(days(2), [Series("a", v)], width=60, height=10) for v in ([value] * 2, [0.0] * 2)],
+        [bars_with_failures(days(2), v, v, width=60, height=10) for v in ([value] * 2, [0.0] * 2)],
+        [line(days(2), v, width=60, height=10) for v in ([value] * 2, [0.0] * 2)],
+    ):
+        assert tiny.plain.partition("\n")[2] == none.plain.partition("\n")[2]
+
+
 @pytest.mark.parametrize("width", [0, 1, 19, 20, 33, 60, 80, 200])
 @pytest.mark.parametrize("height", [0, 1, 3, 4, 7, 8, 12, 20])
 def test_nothing_ever_goes_beyond_the_space_given(width: int, height: int) -> None:

@@ -68,6 +68,24 @@ def test_a_dumb_terminal_is_refused_too() -> None:
     assert done.returncode == 2 and "needs a terminal" in done.stderr
 
 
+def test_textual_is_kept_from_writing_down_what_is_typed(tmp_path: Path) -> None:  # S3
+    check = (
+        "import sys; from tui import cli; cli._main = lambda args: 0; cli.main([]);"
+        "assert 'textual' not in sys.modules;"
+        "import textual.constants, textual.app;"
+        "print(repr(textual.constants.LOG_FILE), sorted(textual.app.App().features))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(TEXTUAL_LOG=str(tmp_path / "textual.log"), TEXTUAL="devtools,debug"),
+        check=True,
+    )
+    assert done.stdout.split("\n")[0] == "None []"
+
+
 def test_demo_keys_as_json() -> None:
     done = run("keys", "list", "--json", "--demo")
     assert done.returncode == 0

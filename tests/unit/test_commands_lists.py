@@ -80,6 +80,18 @@ async def test_keys_for_programs(desk: Desk) -> None:
     assert {row["user_id"] for row in found.values()} == {ADA}
 
 
+async def test_metadata_of_any_kind_stop_no_json(desk: Desk) -> None:
+    deep: dict[str, Any] = {"end": 1}
+    for _ in range(300):
+        deep = {"a": deep}
+    row = {"token": "abc", "key_alias": "odd", "metadata": {"deep": deep, "sum": float("nan"), "team": "ml"}}
+    body = json.dumps({"keys": [row], "total_pages": 1})
+    desk.gw.intercept("GET", "/key/list", httpx.Response(200, text=body), times=-1)
+    (found,) = await desk.json("keys", "list", user=ADA)
+    assert found["alias"] == "odd" and found["metadata"]["team"] == "ml" and found["metadata"]["sum"] is None
+    assert "nested too deeply" in json.dumps(found["metadata"]["deep"])
+
+
 async def test_keys_for_eyes(desk: Desk) -> None:
     code, out, _ = await desk.run("keys", "list", user=ADA)
     row = next(line for line in out.splitlines() if line.startswith("ci-nightly"))

@@ -14,6 +14,7 @@ from tui.formatting import (
     count,
     day,
     fit,
+    fit_to_show,
     models_summary,
     money,
     per_million,
@@ -145,3 +146,21 @@ def test_it_needs_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
     assert formatting.__doc__
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("inf"), float("nan")])
+def test_numbers_that_nothing_holds_are_unknown(value: float) -> None:
+    assert [show(value) for show in (money, count, short_count, percent, per_million)] == ["?"] * 5
+
+
+@pytest.mark.parametrize("value", [1e300, -1e300, 5e-324, 2**63])
+def test_the_largest_and_the_smallest_numbers_are_shown(value: float) -> None:
+    for show in (money, count, short_count, percent, per_million):
+        assert 0 < len(show(value)) < 25
+
+
+def test_a_sentence_from_outside_is_fit_to_show() -> None:  # S3
+    shown = fit_to_show("no\n\x1b[31m sk-abc\u200bdefgh12 Bearer abc " + "x" * 900)
+    assert shown.startswith("no [31m sk-[redacted] Bearer [redacted] x")
+    assert len(shown) == 500 and shown.endswith("x…")
+    assert fit_to_show("as it is") == "as it is"

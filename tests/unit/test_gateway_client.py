@@ -3,8 +3,10 @@
 import asyncio
 import gzip
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,30 @@ class TestWhatLeaves:
             with pytest.raises(errors.Unreachable, match=r"ca_file .* cannot be used"):
                 Client("https://gateway.invalid", KEY, ca_file=str(path))
 
+    @pytest.mark.parametrize(
+        ("named", "why"),
+        [
+            ("socks5://ada:pass-w0rd@proxy.invalid:1080", "socksio"),
+            ("gopher://ada:pass-w0rd@proxy.invalid", "http://"),
+            ("http://ada:pass-w0rd@proxy.invalid:port", "http://"),
+        ],
+    )
+    def test_a_proxy_that_cannot_be_used_is_said(self, monkeypatch: pytest.MonkeyPatch, named: str, why: str) -> None:
+        """# S3: and its password is not"""
+        monkeypatch.setitem(sys.modules, "socksio", None)
+        monkeypatch.setenv("ALL_PROXY", named)
+        with pytest.raises(errors.Unreachable, match="ALL_PROXY, HTTP_PROXY or HTTPS_PROXY") as failed:
+            Client(URL, KEY)
+        assert why in str(failed.value) and "Unset" in str(failed.value)
+        assert "pass-w0rd" not in str(failed.value)
+
+    @pytest.mark.parametrize("key", ["sk-new\nsecret-value", "sk-n\u20acw-value", "sk-a b"])
+    def test_a_key_that_no_header_holds(self, key: str) -> None:
+        """# S3: httpx would repeat it"""
+        with pytest.raises(errors.Invalid, match="cannot be sent") as failed:
+            Client(URL, key)
+        assert "value" not in str(failed.value)
+
 
 class TestTimeout:
     """S1: one time for the whole call."""
@@ -268,6 +294,34 @@ class TestAnswers:
         async with listening(flood) as (url, _), Client(url, KEY, timeout=5) as client:
             with pytest.raises(errors.BadAnswer, match="dropped"):
                 await client.get("/x")
+
+    async def test_too_many_values_are_dropped(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A few KB on the wire would fill the memory."""
+        assert client_module.LARGEST_ANSWER <= 96 << 20
+        monkeypatch.setattr(client_module, "MOST_VALUES", 1_000_000)
+        client, _ = answering(httpx.Response(200, content=b"[" + b"0," * 1_000_001 + b"0]"))
+        with pytest.raises(errors.BadAnswer, match="1,000,000 values"):
+            await client.get("/x")
+
+    async def test_a_long_answer_leaves_the_loop_alive(self) -> None:
+        """# S1: it is parsed elsewhere, so the time holds and the screen goes on"""
+        row = b'{"token":"abcdef","spend":1.5,"models":["a","b"],"metadata":{"a":1}}'
+        client, _ = answering(httpx.Response(200, content=b"[" + b",".join([row] * 60_000) + b"]"))
+        beats: list[float] = []
+
+        async def beat() -> None:
+            while True:
+                beats.append(asyncio.get_running_loop().time())
+                await asyncio.sleep(0)
+
+        beating = asyncio.create_task(beat())
+        before = asyncio.get_running_loop().time()
+        found = await client.get("/x")
+        took = asyncio.get_running_loop().time() - before
+        beating.cancel()
+        assert len(found) == 60_000 and found[0]["metadata"] == {"a": 1}
+        silences = [late - early for early, late in pairwise([*beats, before + took])]
+        assert max(silences) < took / 2, f"deaf for {max(silences):.2f} s of {took:.2f}"
 
     async def test_an_error_without_end_is_cut(self) -> None:
         """# S3: read no further than a reason can be long"""

@@ -1,6 +1,7 @@
 """Records, keys, users, teams and models: what is asked and how the answers are read (S4-S15)."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from tui.gateway import durations, keys, models, state, teams, users
 from tui.gateway.client import Client
-from tui.gateway.errors import BadAnswer, Forbidden, Invalid, NotFound, ServerFailed
-from tui.gateway.schema import Key, NewKey, User
+from tui.gateway.errors import BadAnswer, Forbidden, Invalid, NotFound, RouteMissing, ServerFailed
+from tui.gateway.schema import Key, NewKey, Team, User
 
 Answers = Mapping[str, Any] | Callable[[httpx.Request], Any]
 
@@ -110,6 +111,35 @@ class TestKeyRecord:
         row.pop("hash", None)
         Key.model_validate({"token": "x", **{n: v for n, v in row.items() if n != "token"}})
 
+    def test_names_of_our_own_in_a_row_are_not_ours(self) -> None:
+        """# S8: a gateway may have fields called as ours are"""
+        found = key(hash="b" * 64, name="other", alias="other", key_alias="laptop", metadata_readable=False)
+        assert (found.hash, found.name, found.alias) == ("a" * 64, "sk-...9f3Q", "laptop")
+        assert found.metadata_readable
+        person = User.model_validate({"user_id": "ada", "role": "proxy_admin", "user_role": "internal_user"})
+        assert person.role == "internal_user"
+        team = Team.model_validate({"team_id": "t", "alias": "other", "team_alias": "ml", "admins": ["eve"]})
+        assert (team.alias, team.admins) == ("ml", [])
+        made = NewKey.model_validate({"secret": "sk-other-other", "key": "sk-right-right", "token": "abc"})
+        assert made.secret == "sk-right-right"
+
+    @pytest.mark.parametrize("value", [10**400, 2**63, -(2**63), 1e19, "9e99"])
+    def test_counts_that_no_counter_holds(self, value: Any) -> None:
+        """# S8"""
+        assert key(tpm_limit=value).tpm_limit is None
+        assert key(tpm_limit=2**63 - 1).tpm_limit == 2**63 - 1
+
+    def test_sums_of_the_largest_numbers_are_numbers(self) -> None:
+        """# S8: inf is no JSON"""
+        assert key(spend=1e300).spend == 1e300
+        assert math.isfinite(sum(key(spend=value).spend for value in [1.7e308, 1e300] * 100))
+
+    def test_a_record_without_its_id_is_a_bad_answer(self) -> None:
+        """A sentence with the field's name and without its value."""
+        with pytest.raises(BadAnswer, match=r"record of a team cannot be read \(team_id\)") as failed:
+            Team.from_gateway({"team_id": ["sk-hidden"]})
+        assert "hidden" not in str(failed.value)
+
     def test_the_secret_of_a_new_key_is_not_in_its_repr(self) -> None:
         """# S3"""
         made = NewKey.model_validate({"key": "sk-secret-secret", "token": "abc", "key_name": "sk-...cret"})
@@ -173,6 +203,50 @@ class TestKeyCalls:
         client, seen = gateway({"/key/generate": {"key": "sk-x", "token": "abc"}})
         await keys.generate_key(client, {"key_alias": "laptop"})
         assert json.loads(seen[0].content) == {"key_alias": "laptop", "user_id": None}
+
+    @pytest.mark.parametrize(
+        "secret", ["sk-new\nEVIL=1", "sk-new secret", "sk-n\u20acw-secret", "sk-\x1b[31m", "", 5, ["sk-x"], None]
+    )
+    async def test_a_secret_that_is_no_word_is_refused(self, secret: Any) -> None:
+        """# S9: it would go into env files as it is"""
+        client, _ = gateway({"/key/generate": {"key": secret, "token": "abc", "key_name": "n"}})
+        with pytest.raises(BadAnswer, match="no secret") as failed:
+            await keys.generate_key(client, {"user_id": "ada"})
+        assert "EVIL" not in str(failed.value)
+
+    async def test_an_odd_name_does_not_lose_the_secret(self) -> None:
+        """# S9: it is shown this once"""
+        client, _ = gateway({"/key/generate": {"key": "sk-new-secret-1", "token": 5, "key_name": 5, "expires": []}})
+        assert (await keys.generate_key(client, {"user_id": "ada"})).secret == "sk-new-secret-1"
+
+    async def test_rows_without_a_hash_are_left_out(self) -> None:
+        """# S12: nothing could be done with them"""
+        rows = [{"token": 5}, {"token": ["x"]}, {"token": ""}, None, {"token": "abc", "hash": 3}]
+        client, _ = gateway({"/key/list": {"keys": rows, "total_pages": 1}})
+        assert [key.hash for key in await keys.list_every_key(client)] == ["abc"]
+        client, _ = gateway({"/key/info": {"key": 5, "info": {"token": ["x"]}}})
+        with pytest.raises(BadAnswer, match="holds no key"):
+            await keys.own_key(client)
+
+    async def test_only_litellm_says_that_it_is_the_master_key(self) -> None:
+        """# S37: a 404 of something in between would make an admin of any key"""
+        said = {"error": {"message": "Key not found in database", "type": "not_found_error", "code": "404"}}
+        client, _ = gateway({"/key/info": (404, said)})
+        assert await keys.own_key(client) is None
+        for body, kind in (({"detail": "Not Found"}, RouteMissing), ({"detail": "no such tenant"}, NotFound)):
+            client, _ = gateway({"/key/info": (404, body)})
+            with pytest.raises(kind):
+                await keys.own_key(client)
+
+    @pytest.mark.parametrize("metadata", ['{"team": "x"}', ["x"], 5])
+    async def test_metadata_that_cannot_be_merged_are_not_wiped(self, metadata: Any) -> None:
+        """# S10"""
+        client, seen = gateway({"/key/list": {"keys": [{"token": "abc", "metadata": metadata}]}, "/key/update": {}})
+        with pytest.raises(Invalid, match="wipe") as failed:
+            await keys.update_key(client, "abc", {"metadata": {"a": 1}})
+        assert failed.value.param == "metadata"
+        assert [request.method for request in seen] == ["GET"]
+        await keys.update_key(client, "abc", {"key_alias": "b"})
 
     async def test_generate_without_a_secret_is_said(self) -> None:
         """# S9: an envelope makes an empty key"""
@@ -277,9 +351,24 @@ class TestTeams:
         with pytest.raises(NotFound):
             await teams.team_info(client, "t")
 
+    async def test_odd_rows(self) -> None:
+        """# S14"""
+        rows = [{"team_id": 5}, {"team_id": "a", "members_with_roles": 5}, {"team_id": None}]
+        client, _ = gateway({"/team/list": rows})
+        assert [(team.team_id, team.members) for team in await teams.list_teams(client, None)] == [("a", [])]
+        client, _ = gateway({"/team/info": {"team_info": {"team_id": None, "team_alias": "x"}}})
+        assert (await teams.team_info(client, "t")).team_id == "t"
+
 
 class TestModels:
     """S13."""
+
+    async def test_a_group_whose_name_is_none(self) -> None:
+        """# S13"""
+        rows = [{"model_group": ["x"]}, {"model_group": "m", "mode": "chat", "max_input_tokens": 10**400}]
+        client, _ = gateway({"/models": [{"id": "m"}], "/model_group/info": {"data": rows}, "/model/info": {}})
+        (found,) = await models.list_models(client)
+        assert (found.name, found.mode, found.max_input_tokens) == ("m", "chat", None)
 
     @pytest.mark.parametrize("wrap", [lambda x: x, lambda x: {"data": x}])
     async def test_two_kinds_of_lists_and_ids_that_repeat(self, wrap: Callable[[Any], Any]) -> None:

@@ -346,7 +346,7 @@ class TestPlan:
     def key(self, **more: Any) -> Key:
         """A key of ada's."""
         fields = {"hash": "a" * 64, "name": "sk-...9f3Q", "alias": "laptop", "user_id": "ada", **more}
-        return Key.model_validate(fields)
+        return Key(**fields)
 
     def plan(self, key: Key, **more: Any) -> rotation.Plan:
         """As an admin of a recent gateway, at NOW."""
@@ -461,7 +461,7 @@ class TestRecords:
     )
     def test_a_strange_note_breaks_nothing(self, note: Any) -> None:
         """Metadata is anybody's."""
-        key = Key.model_validate({"hash": "b" * 64, "name": "sk-...1234", "metadata": {NOTE: note, RETIRED: note}})
+        key = Key(hash="b" * 64, name="sk-...1234", metadata={NOTE: note, RETIRED: note})
         for found in unfinished([key]):
             assert found.so
             assert found.finish_does
@@ -583,6 +583,228 @@ class TestRecords:
         check_end(demo, done.hash)
 
 
+PAST = "2026-01-01T00:00:00.000000Z"
+ENDED: list[dict[str, Any]] = [{"expires": PAST}, {"blocked": True}]
+
+
+class TestSomethingEndsMeanwhile:
+    """No way out leaves a person with no working key, and both say so before."""
+
+    async def begun(self, demo: DemoGateway, stop: Step, how: How = How.GRACE) -> tuple[Key, rotation.Unfinished]:
+        """The old key, and the rotation of it at `stop`."""
+        key = await laptop(demo)
+        state = (await rotation.create(admin(demo), planned(demo, key))).rotation
+        if stop is not Step.CREATED:
+            state = await rotation.confirm(admin(demo), state, how, "1h" if how is How.GRACE else None)
+        if stop is Step.RETIRED:
+            further = await rotation.advance(admin(demo), state)
+            assert isinstance(further, rotation.Unfinished)
+            state = further
+        assert state.step is stop
+        return key, state
+
+    @pytest.mark.parametrize("ended", ENDED, ids=["past its end", "blocked"])
+    @pytest.mark.parametrize("how", [How.GRACE, How.DELETE])
+    @pytest.mark.parametrize("stop", [Step.CREATED, Step.DELIVERED, Step.RETIRED])
+    async def test_the_new_key(self, demo: DemoGateway, ended: dict[str, Any], how: How, stop: Step) -> None:
+        """Then the old one stays, and undo is the way."""
+        if (stop, how) == (Step.RETIRED, How.DELETE):
+            how = How.GRACE
+        key, state = await self.begun(demo, stop, how)
+        demo.keys[state.new.hash].update(ended)
+        (found,) = await listed(demo)
+        assert found.finish_does == "The new key has ended or is blocked; undo this rotation."
+        before = dict(demo.keys[key.hash])
+        with pytest.raises(rotation.NotProved, match="undo this rotation"):
+            await rotation.finish(admin(demo), state, secret_is_safe=True, how=how, grace="1h")
+        with pytest.raises(rotation.NotProved, match="undo this rotation"):
+            # from a list that was read before
+            await (
+                rotation.confirm(admin(demo), state, how, "1h")
+                if stop is Step.CREATED
+                else rotation.advance(admin(demo), state)
+            )
+        assert demo.keys[key.hash] == before
+        assert "is deleted; whoever uses it is refused" in found.undo_does
+        left = await rotation.undo(admin(demo), found)
+        assert left.hash == key.hash
+        check_end(demo, key.hash)
+
+    @pytest.mark.parametrize("ended", ENDED, ids=["past its end", "blocked"])
+    @pytest.mark.parametrize("stop", [Step.CREATED, Step.DELIVERED])
+    async def test_the_old_key(self, demo: DemoGateway, ended: dict[str, Any], stop: Step) -> None:
+        """Then the new one stays, and finish is the way."""
+        key, state = await self.begun(demo, stop)
+        demo.keys[key.hash].update(ended)
+        (found,) = await listed(demo)
+        assert "finish instead" in found.undo_does
+        assert ("delete the new key" in found.undo_does) is (stop is Step.CREATED)
+        with pytest.raises(rotation.CannotRotate, match="The old key has ended"):
+            await rotation.undo(admin(demo), state)
+        assert state.new.hash in demo.keys
+        done = await rotation.finish(admin(demo), found, secret_is_safe=True)
+        assert (done.hash, done.alias) == (state.new.hash, "laptop")
+
+    async def test_the_retired_key_had_an_end_of_its_own(self, demo: DemoGateway) -> None:
+        """Taking it back would not bring it to life; where it had none, it does, even with its grace over."""
+        soon = (datetime.now(UTC) + timedelta(minutes=9)).isoformat()
+        demo.keys[(await laptop(demo)).hash]["expires"] = soon
+        key, state = await self.begun(demo, Step.RETIRED)
+        row = demo.keys[key.hash]
+        demo.keys[state.new.hash]["expires"] = None
+        row["expires"] = row["metadata"][RETIRED]["expires_at"] = PAST
+        (found,) = await listed(demo)
+        assert "The old key has ended" in found.undo_does
+        with pytest.raises(rotation.CannotRotate, match="finish instead"):
+            await rotation.undo(admin(demo), state)
+        assert state.new.hash in demo.keys
+        row["metadata"][RETIRED]["expires_at"] = None
+        (found,) = await listed(demo)
+        assert "its name and its end back" in found.undo_does
+        assert (await rotation.undo(admin(demo), found)).hash == key.hash
+        check_end(demo, key.hash)
+
+    async def test_both(self, demo: DemoGateway) -> None:
+        """Nothing works any more, so it may be taken back."""
+        key, state = await self.begun(demo, Step.DELIVERED)
+        for hash in (key.hash, state.new.hash):
+            demo.keys[hash]["expires"] = PAST
+        assert (await rotation.undo(admin(demo), state)).hash == key.hash
+        assert state.new.hash not in demo.keys
+
+    async def test_nobody_has_the_new_secret(self, demo: DemoGateway) -> None:
+        """A key that nobody can use is no reason to stay."""
+        key, state = await self.begun(demo, Step.CREATED)
+        demo.keys[key.hash]["expires"] = PAST
+        await rotation.undo(admin(demo), state, secret_is_lost=True)
+        assert state.new.hash not in demo.keys
+
+
+class TestForged:
+    """A note is what the owner of a key writes; on 1.74 an internal user makes keys without an owner, too."""
+
+    def ownerless(self, demo: DemoGateway, alias: str, maker: str | None, **more: Any) -> str:
+        """A key of nobody's that `maker` made; its hash."""
+        secret = demo.add_key(key_alias=alias, user_id=None, created_by=maker, **more)
+        return hashlib.sha256(secret.encode()).hexdigest()
+
+    async def every(self, demo: DemoGateway) -> list[rotation.Unfinished]:
+        """What an admin sees of everybody."""
+        return unfinished(await keys.list_every_key(admin(demo)))
+
+    @pytest.mark.parametrize("maker", ["default_user_id", None])
+    async def test_a_key_of_nobodys_leads_to_no_other(self, demo: DemoGateway, maker: str | None) -> None:
+        """Another maker, or one that is not known: no pair, and finishing changes nothing."""
+        victim = self.ownerless(demo, "prod", maker)
+        note = {"of": victim, "step": "delivered", "how": "delete", "alias": "prod", "by": "proxy_admin"}
+        forged = self.ownerless(demo, "x", "ada" if maker else None, metadata={NOTE: note})
+        assert await self.every(demo) == []
+        alone = rotation.Unfinished(Key.model_validate(demo.keys[forged]), None, note_of({NOTE: note}))  # type: ignore[arg-type]
+        with pytest.raises(rotation.Finished):
+            await rotation.finish(admin(demo), alone, secret_is_safe=True)
+        assert demo.keys[victim]["key_alias"] == "prod"
+
+    @pytest.mark.parametrize("way", ["finish", "grace", "undo", "undo retired"])
+    @pytest.mark.parametrize("maker", ["default_user_id", "another admin", None])
+    async def test_a_real_one_of_nobodys(self, demo: DemoGateway, maker: str | None, way: str) -> None:
+        """Whoever made it: where that was another person, the old key names the successor until the end."""
+        old = self.ownerless(demo, "prod", maker, metadata={"keep": 1})
+        key = await keys.key_info(admin(demo), old)
+        assert key is not None
+        successor = await rotation.create(admin(demo), planned(demo, key))
+        assert ("litellm_tui_successor" in demo.keys[old]["metadata"]) is (maker != "default_user_id")
+        (found,) = await self.every(demo)
+        if way == "undo retired":
+            found = await rotation.confirm(admin(demo), found, How.GRACE, "1h")
+            await rotation.advance(admin(demo), found)
+            (found,) = await self.every(demo)
+            assert found.step is Step.RETIRED
+        if way.startswith("undo"):
+            assert (await rotation.undo(admin(demo), found)).metadata == {"keep": 1}
+            assert (demo.keys[old]["key_alias"], demo.keys[old]["metadata"]) == ("prod", {"keep": 1})
+            return
+        how = How.GRACE if way == "grace" else How.DELETE
+        done = await rotation.finish(admin(demo), found, secret_is_safe=True, how=how, grace="1h")
+        assert (done.hash, done.alias, done.metadata["keep"]) == (successor.hash, "prod", 1)
+        assert "litellm_tui_successor" not in done.metadata
+        assert (old in demo.keys) is (way == "grace")
+
+    async def test_it_cannot_be_written_which_key_is_next(self, demo: DemoGateway) -> None:
+        """Then there is no rotation, and no key of it stays."""
+        old = self.ownerless(demo, "prod", "another admin")
+        key = await keys.key_info(admin(demo), old)
+        assert key is not None
+        before = set(demo.keys)
+        refused = {"error": {"message": "no", "type": "auth_error", "param": None, "code": "403"}}
+        demo.intercept("POST", "/key/update", httpx.Response(403, json=refused))
+        with pytest.raises(rotation.CannotRotate, match=r"deleted again\. The old key works"):
+            await rotation.create(admin(demo), planned(demo, key))
+        assert set(demo.keys) == before
+
+    async def test_a_note_about_a_key_that_is_not_there(self, demo: DemoGateway) -> None:
+        """Says whose key it is and who made it, believes no other name in it, and hands no free alias out."""
+        note = {"of": "0" * 64, "step": "delivered", "how": "delete", "alias": "prod", "by": "proxy_admin"}
+        demo.add_key(key_alias="mine", user_id="ada", created_by="eve", metadata={NOTE: note})
+        (found,) = await listed(demo)
+        assert found.step is Step.OLD_GONE
+        assert "proxy_admin" not in found.so
+        assert "It belongs to ada and was made by eve." in found.so
+        for words in (found.finish_does, found.undo_does):
+            assert "The new key, which belongs to ada, keeps the name mine." in words
+        assert (await rotation.finish(admin(demo), found)).alias == "mine"
+
+    async def test_the_words_name_who_gets_the_alias(self, demo: DemoGateway) -> None:
+        """Where the alias is the one that a successor has."""
+        note = {"of": "0" * 64, "step": "delivered", "how": "delete", "alias": "prod"}
+        demo.add_key(key_alias=temporary_alias("0" * 64), user_id="ada", metadata={NOTE: note})
+        (found,) = await listed(demo)
+        assert found.finish_does == "The new key, which belongs to ada, takes the name prod."
+        assert (await rotation.finish(admin(demo), found)).alias == "prod"
+
+    @pytest.mark.parametrize("step", ["created", "delivered"])
+    @pytest.mark.parametrize("fate", [{"how": "grace", "grace": "1y"}, {"how": "grace"}, {"how": "?", "grace": "1h"}])
+    async def test_a_fate_that_cannot_be_read(self, demo: DemoGateway, fate: dict[str, Any], step: str) -> None:
+        """Takes no end off the old key and deletes nothing: a person chooses."""
+        ends = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+        key = await laptop(demo)
+        demo.keys[key.hash]["expires"] = ends
+        successor = await rotation.create(admin(demo), planned(demo, key))
+        noted = demo.keys[successor.hash]["metadata"][NOTE]
+        noted.update({"how": None, "grace": None, "step": step, **fate})
+        (found,) = await listed(demo)
+        assert found.finish_does == "Choose what becomes of the old key."
+        before = dict(demo.keys[key.hash])
+        for call in (rotation.finish(admin(demo), found, secret_is_safe=True), rotation.advance(admin(demo), found)):
+            with pytest.raises(rotation.NotDelivered):
+                await call
+        assert demo.keys[key.hash] == before
+        done = await rotation.finish(admin(demo), found, secret_is_safe=True, how=How.DELETE)
+        check_end(demo, done.hash)
+
+    async def test_metadata_that_is_no_mapping(self, demo: DemoGateway) -> None:
+        """A change would put ours in its place, so there is none. # S10"""
+        key = await laptop(demo)
+        successor = await rotation.create(admin(demo), planned(demo, key))
+        state = await rotation.confirm(admin(demo), successor.rotation, How.GRACE, "1h")
+        text = '{"keep": 1}'
+
+        async def strange(request: httpx.Request) -> httpx.Response | None:
+            if request.url.params.get("key") != key.hash:
+                return None
+            return httpx.Response(200, json={"key": key.hash, "info": {**demo.keys[key.hash], "metadata": text}})
+
+        demo.intercept("GET", "/key/info", strange, times=-1)
+        before = dict(demo.keys[key.hash])
+        for call in (
+            rotation.advance(admin(demo), state),
+            rotation.finish(admin(demo), state),
+            rotation.create(admin(demo), planned(demo, key)),
+        ):
+            with pytest.raises(rotation.CannotRotate, match="metadata is not a JSON object"):
+                await call
+        assert demo.keys[key.hash] == before
+
+
 class TestDue:
     """Reminders without a server."""
 
@@ -591,7 +813,7 @@ class TestDue:
         metadata = {"rotation_interval": every, **more.pop("metadata", {})}
         born = NOW - timedelta(days=age)
         fields = {"hash": "a" * 64, "name": "sk-...9f3Q", "metadata": metadata, "created_at": born, "spend": 1, **more}
-        return Key.model_validate(fields)
+        return Key(**fields)
 
     @pytest.mark.parametrize(
         ("key", "is_due"),

@@ -198,6 +198,16 @@ class TestStart:
             assert "that is the profile's key, not you" in trouble.sentence
         assert "ada" not in gateway.users
 
+    async def test_an_admin_who_only_looks_is_told_that_it_is_the_key(self) -> None:
+        """# S33: provisioning may be on, and the key makes nobody"""
+        gateway = DemoGateway()
+        gateway.add_user("vera", user_role="proxy_admin_viewer")
+        viewer = gateway.add_key(user_id="vera")
+        with pytest.raises(NotProvisioned, match="may look and not create users") as failed:
+            await startup.start(settings(gateway, viewer, provisioning=provisioning()), transport=gateway.transport())
+        assert "provisioning is off" not in str(failed.value)
+        assert "ada" not in gateway.users
+
     async def test_nobody_named_is_everyone_without_the_dump(self) -> None:
         """# S5 S37"""
         gateway = DemoGateway()

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from tui.commands import Clock, Refused, say
-from tui.commands.output import Cell, Column, print_json, print_table
+from tui.commands.output import Cell, Column, json_safe, print_json, print_table
 from tui.formatting import ago, count, models_summary, money, percent, until
 from tui.gateway.capabilities import Action
 from tui.gateway.schema import Key
@@ -69,7 +69,8 @@ async def list_keys(session: Session, clock: Clock, *, as_json: bool) -> int:
 
 def record(key: Key, now: datetime) -> dict[str, Any]:
     """A key for programs: `FIELDS`, and as `state` every reason to look at it."""
-    values = key.model_dump(mode="json")
+    # pydantic gives up on metadata that are nested deeply
+    values = {**key.model_dump(mode="json", exclude={"metadata"}), "metadata": json_safe(key.metadata)}
     return {**{name: values[name] for name in FIELDS}, "state": [str(reason) for reason in reasons(key, now)]}
 
 

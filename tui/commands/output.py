@@ -1,6 +1,7 @@
 """Tables that fit the terminal, and JSON."""
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 from tui.formatting import fit, plain, width
 
 GAP = 2
+DEEPEST = 50
+"""Levels of a value that `json_safe` keeps."""
 NARROWEST = 8
 """Cells to which a column is shrunk where there is no room at all."""
 STYLES = {"head": "\x1b[1m", "dim": "\x1b[2m", "warn": "\x1b[33m", "bad": "\x1b[31m"}
@@ -101,6 +104,19 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> N
         # a letter that this encoding lacks is no reason to stop
         shown = line.replace("…", "~") if narrow else line
         print(shown.encode(encoding, "replace").decode(encoding))
+
+
+def json_safe(value: Any, depth: int = DEEPEST) -> Any:
+    """A value from the gateway as JSON can say it: NaN and infinity as null, and no more than `depth` levels."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if not isinstance(value, dict | list):
+        return value
+    if depth == 0:
+        return "(nested too deeply)"
+    if isinstance(value, dict):
+        return {name: json_safe(inner, depth - 1) for name, inner in value.items()}
+    return [json_safe(inner, depth - 1) for inner in value]
 
 
 def print_json(data: Any) -> None:

@@ -510,7 +510,7 @@ async def _take_back(session: Session, plan: Plan, successor: Successor, report:
     report.error = why
     label = plan.key.label
     try:
-        await rotation.undo(session.client, successor.rotation)
+        await rotation.undo(session.client, successor.rotation, secret_is_lost=True)
     except GatewayError as error:
         raise Refused(
             f"{label}: {why} Nobody has the new secret, and the new key could not be deleted: {error} "

@@ -154,7 +154,7 @@ async def _finish(session: Session, args: argparse.Namespace, found: Unfinished)
 
 
 def _will(found: Unfinished, how: How | None, grace: str | None) -> str:
-    if how is None or found.step in (Step.RETIRED, Step.OLD_GONE):
+    if how is None or found.why_not_finish or found.step in (Step.RETIRED, Step.OLD_GONE):
         return found.finish_does
     fate = "is deleted now" if how is How.DELETE else f"ends in {grace}, or at its own end"
     takes = f" The new key takes the name {found.label}." if found.note.alias else ""

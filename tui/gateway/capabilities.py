@@ -60,7 +60,7 @@ class Server:
     @property
     def release(self) -> tuple[int, ...] | None:
         """The version as numbers, for comparison."""
-        found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", self.version or "")
+        found = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", self.version or "")
         return tuple(int(part or 0) for part in found.groups()) if found else None
 
     def at_least(self, *release: int) -> bool:

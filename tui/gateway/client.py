@@ -20,8 +20,12 @@ RETRIED_STATUS = frozenset({502, 503, 504})
 ATTEMPTS = 3
 FIRST_WAIT = 0.2
 """Seconds before the second attempt of a read; doubled for the third."""
-LARGEST_ANSWER = 256 * 1024 * 1024
-"""Bytes; LiteLLM's largest known answer is 45 MB."""
+LARGEST_ANSWER = 96 * 1024 * 1024
+"""Bytes, unpacked; LiteLLM's largest known answer is 45 MB."""
+MOST_VALUES = 8_000_000
+"""Commas in an answer: a few MB of them, packed into a few KB, would fill the memory as Python objects."""
+LONG_ANSWER = 1024 * 1024
+"""Bytes; a longer answer is parsed in a thread."""
 LARGEST_ERROR = 1024 * 1024
 """Bytes that are read of an answer that is not a success; what is beyond is no reason."""
 
@@ -33,6 +37,17 @@ def _trust(ca_file: str | None) -> ssl.SSLContext:
         raise errors.Unreachable(
             f"The ca_file {ca_file} cannot be used: {error.strerror or error}. It has to hold certificates in PEM form."
         ) from None
+
+
+def _same(found: dict[str, Any]) -> dict[str, Any]:
+    return found
+
+
+def _long(content: bytes) -> Any:
+    """The JSON of a long answer. json's C code holds the interpreter to its end, unless it calls back into Python."""
+    if content.count(b",") > MOST_VALUES:
+        raise OverflowError
+    return json.loads(content, object_hook=_same)
 
 
 async def _reads_only(request: httpx.Request) -> None:
@@ -48,7 +63,8 @@ class Client:
     seconds and covers a whole call: connection, every attempt and the body. The key goes into the Authorization
     header alone, redirects are not followed, so it never reaches another origin, and no error repeats it.
 
-    Raises `Unreachable` where `ca_file` is not usable.
+    Raises `Unreachable` where `ca_file`, or a proxy that the environment names, is not usable, and `Invalid` for a key
+    that no header can hold.
     """
 
     def __init__(
@@ -65,17 +81,32 @@ class Client:
         self.host = urlsplit(self.url).netloc.rpartition("@")[2]
         self.timeout = timeout
         self.read_only = read_only
+        if any(not "!" <= letter <= "~" for letter in key):
+            raise errors.Invalid("The key holds characters that no key has, so it cannot be sent.", param="key")
         self._key = key
         secure = self.url.startswith("https")
-        self._http = httpx.AsyncClient(
-            transport=transport,
-            verify=_trust(ca_file) if secure and transport is None else False,
-            limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
-            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
-            event_hooks={"request": [_reads_only] if read_only else []},
-            follow_redirects=False,
-            timeout=None,
-        )
+        trusted = _trust(ca_file) if secure and transport is None else False
+        try:
+            self._http = httpx.AsyncClient(
+                transport=transport,
+                verify=trusted,
+                limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
+                headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+                event_hooks={"request": [_reads_only] if read_only else []},
+                follow_redirects=False,
+                timeout=None,
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            # httpx reads the proxies here; its own words may hold one's password
+            why = (
+                "SOCKS needs the Python package socksio, which is not installed"
+                if isinstance(error, ImportError)
+                else "it is no address that begins with http:// or https://"
+            )
+            raise errors.Unreachable(
+                f"The proxy that ALL_PROXY, HTTP_PROXY or HTTPS_PROXY names cannot be used: {why}. "
+                "Unset the variable, or name an http:// proxy in it."
+            ) from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -142,7 +173,7 @@ class Client:
             raise (errors.NotConnected if unsent else errors.Unreachable)(self._why(error)) from None
         except httpx.DecodingError as error:
             raise errors.BadAnswer(f"{self.host} sent a damaged answer ({self._hide(str(error))}).") from None
-        return self._parse(response, content)
+        return await self._parse(response, content)
 
     async def _body(self, response: httpx.Response) -> bytes:
         content = bytearray()
@@ -154,7 +185,7 @@ class Client:
                 raise errors.BadAnswer(f"{self.host} sent more than {LARGEST_ANSWER >> 20} MB; the answer was dropped.")
         return bytes(content)
 
-    def _parse(self, response: httpx.Response, content: bytes) -> Any:
+    async def _parse(self, response: httpx.Response, content: bytes) -> Any:
         status = response.status_code
         if 300 <= status < 400:
             raise errors.BadAnswer(
@@ -165,7 +196,11 @@ class Client:
         if not 200 <= status < 300:
             raise errors.from_answer(status, content, response.headers.get("content-type", ""), self._hide)
         try:
-            return json.loads(content)
+            return json.loads(content) if len(content) <= LONG_ANSWER else await asyncio.to_thread(_long, content)
+        except OverflowError:
+            raise errors.BadAnswer(
+                f"{self.host} sent more than {MOST_VALUES:,} values; the answer was dropped.", status=status
+            ) from None
         except (ValueError, RecursionError):
             said = upstream(self._hide(content[:20_000].decode("utf-8", "replace"))[:200])
             raise errors.BadAnswer(

@@ -123,7 +123,7 @@ def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable
     # 1.74 and 1.83 say 400 to an expired key
     kind = Unauthorized if type_ in _KEY_REFUSED else _KINDS.get(status, ServerFailed)
     return kind(
-        message or f"The gateway answered {status} without a reason.",
+        upstream(message) or f"The gateway answered {status} without a reason.",
         status=status,
         type=type_,
         param=param,

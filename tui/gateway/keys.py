@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tui.gateway.client import Client
-from tui.gateway.errors import BadAnswer, Forbidden, NotFound, RouteMissing, ServerFailed, Unauthorized
-from tui.gateway.fields import mapping, whole
+from tui.gateway.errors import BadAnswer, Forbidden, Invalid, NotFound, RouteMissing, ServerFailed, Unauthorized
+from tui.gateway.fields import mapping, whole, word
 from tui.gateway.schema import Key, NewKey
 
 PAGE = 100
@@ -44,8 +44,11 @@ async def own_key(client: Client) -> Key | None:
     """The record of the key that the session calls with; None for the master key, which has no record."""
     try:
         answer = await client.get("/key/info")
-    except NotFound:
-        return None
+    except NotFound as error:
+        # LiteLLM's own words for it; a 404 of anything else in between must not make an admin of the key
+        if error.type == "not_found_error":
+            return None
+        raise
     return _from_info(answer)
 
 
@@ -86,20 +89,28 @@ async def generate_key(client: Client, fields: Mapping[str, Any]) -> NewKey:
     try:
         return NewKey.model_validate(answer)
     except ValueError:
-        raise BadAnswer("The gateway said it made a key and gave no secret with it; delete that key.") from None
+        raise BadAnswer(
+            "The gateway said it made a key and gave no secret with it that can be used; delete that key."
+        ) from None
 
 
 async def update_key(client: Client, hash: str, changes: Mapping[str, Any]) -> Key:
     """Change only the fields in `changes` (LiteLLM's names); None clears one (S10). The key as it is afterwards.
 
     `metadata` holds what to add or, with None as value, remove: LiteLLM replaces it wholesale, so it is read and
-    merged. Raises `NotFound` where the key is gone.
+    merged. Raises `NotFound` where the key is gone, and `Invalid` where its metadata is nothing to merge with.
     """
     body: dict[str, Any] = {"key": hash, **changes}
     if "metadata" in changes:
         before = await key_info(client, hash)
         if before is None:
             raise NotFound("This key is gone.", status=404)
+        if not before.metadata_readable:
+            raise Invalid(
+                "The key's metadata is not a JSON object, and this change would wipe it. Nothing was sent; put the "
+                "metadata right on the gateway first.",
+                param="metadata",
+            )
         merged = {**before.metadata, **changes["metadata"]}
         body["metadata"] = {name: value for name, value in merged.items() if value is not None}
     try:
@@ -183,10 +194,12 @@ def _rows(answer: Any) -> list[Key]:
     rows = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
         raise BadAnswer("The gateway's key list holds no keys; is the URL LiteLLM's?")
-    return [Key.model_validate(row) for row in rows if isinstance(row, dict) and row.get("token")]
+    return [Key.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("token"))]
 
 
 def _from_info(answer: Any) -> Key | None:
-    if not isinstance(answer, dict) or not isinstance(answer.get("info"), dict):
+    info = answer.get("info") if isinstance(answer, dict) else None
+    token = word(mapping(info).get("token")) or word(mapping(answer).get("key"))
+    if not isinstance(info, dict) or not token:
         raise BadAnswer("The gateway's answer about this key holds no key; is the URL LiteLLM's?")
-    return Key.model_validate({"token": answer.get("key"), **answer["info"]})
+    return Key.from_gateway({**info, "token": token})

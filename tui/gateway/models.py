@@ -34,7 +34,7 @@ async def list_models(client: Client, *, details: bool = True) -> list[Model]:
     ids, groups, deployments = await asyncio.gather(
         client.get("/models"), _optional(client, "/model_group/info"), _optional(client, "/model/info")
     )
-    by_group = {row.get("model_group"): row for row in groups}
+    by_group = {word(row.get("model_group")): row for row in groups}
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in deployments:
         by_name.setdefault(str(row.get("model_name")), []).append(row)

@@ -54,17 +54,24 @@ async def ensure_user(
     grant: Grant | None,
     *,
     existing: User | None = None,
+    may_create: bool = True,
     warn: Callable[[str], None],
 ) -> User:
     """The person's user, made with `grant` where the gateway has none; an existing one is returned as it is (S33).
 
-    `grant` None means that provisioning is off: a missing user raises `NotProvisioned`. `existing` saves the first look
+    `grant` None means that provisioning is off: a missing user raises `NotProvisioned`, as it does where the session's
+    key is none that `may_create` users. `existing` saves the first look
     where the caller has just had one. Other failures raise `Invalid`, `NotFound`, `Conflict` with LiteLLM's own
     meaning, or `ProvisioningFailed` (S36).
     """
     user = existing or await user_info(client, person.user_id)
     if user is not None:
         return user
+    if not may_create:
+        raise NotProvisioned(
+            f"The gateway has no user {person.user_id}, and this profile's key may look and not create users. Nothing "
+            "was created. Ask an admin to add the user, or use a key of an admin."
+        )
     if grant is None:
         raise NotProvisioned(
             f"The gateway has no user {person.user_id}, and provisioning is off. Nothing was created. Ask an admin "

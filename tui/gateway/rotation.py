@@ -38,8 +38,10 @@ from tui.gateway.fields import mapping, moment, number, word
 from tui.gateway.redaction import printable
 from tui.gateway.rotation_plan import Plan, plan
 from tui.gateway.rotation_records import (
+    CHOOSE,
     NOTE,
     RETIRED,
+    SUCCESSOR,
     Before,
     How,
     Note,
@@ -192,6 +194,7 @@ async def create(client: Client, plan: Plan) -> Successor:
     if old is None:
         raise CannotRotate("This key is gone.")
     was = _key(plan.key.hash, old)
+    _mergeable(was)
     if retired(was) or note_of(was.metadata):
         raise CannotRotate("This key was rotated meanwhile. Refresh the list.")
     if others:
@@ -208,6 +211,7 @@ async def create(client: Client, plan: Plan) -> Successor:
     body = _body(old, was, note, plan)
     made = await _generate(client, body, note, was)
     new = await _alone(client, made, note, was)
+    was = await _bound(client, new, was)
     return Successor(made.secret, Unfinished(new, was, note), tuple(_otherwise(body, new, was, plan)))
 
 
@@ -235,7 +239,7 @@ def _body(old: Mapping[str, Any], was: Key, note: Note, plan: Plan) -> dict[str,
         # recent releases let only admins send routes, and anybody the name of the same preset
         body["key_type"] = preset[routes[0]]
         del body["allowed_routes"]
-    kept = {name: value for name, value in was.metadata.items() if name not in (NOTE, RETIRED)}
+    kept = {name: value for name, value in was.metadata.items() if name not in (NOTE, RETIRED, SUCCESSOR)}
     return {
         **body,
         "key_alias": plan.temporary_alias,
@@ -290,7 +294,7 @@ async def _alone(client: Client, made: NewKey, note: Note, old: Key) -> Key:
     """The successor as the gateway holds it, after a look whether somebody else made one in the same moment."""
     # LiteLLM looks for the alias and writes in two steps, so two may get through. Whoever sees the other gives way.
     found = await _holders(client, temporary_alias(old.hash))
-    others = [key for key in found if key.hash != made.hash and pair(key, old) and not _same_attempt(key, note)]
+    others = [key for key in found if key.hash != made.hash and note_of(key.metadata) and not _same_attempt(key, note)]
     if others:
         await keys.delete_keys(client, [made.hash])
         raise _told(others[0], old)
@@ -298,6 +302,21 @@ async def _alone(client: Client, made: NewKey, note: Note, old: Key) -> Key:
     if mine is None:
         raise CannotRotate("The gateway says that it made the new key, and does not know it. The old key works.")
     return mine
+
+
+async def _bound(client: Client, new: Key, old: Key) -> Key:
+    """The old key, once the records prove that `new` is its successor (`belongs`). Else raises, with `new` deleted."""
+    if belongs(new, old):
+        return old
+    why = "The gateway gave the new key another owner or team."
+    if (new.user_id, new.team_id) == (old.user_id, old.team_id):
+        try:
+            await _update(client, old, {}, {SUCCESSOR: new.hash})
+            return _with(old, {SUCCESSOR: new.hash})
+        except GatewayError as error:
+            why = f"The old key has no owner and was made by somebody else, so it has to name the new one: {error}"
+    await keys.delete_keys(client, [new.hash])
+    raise CannotRotate(f"{why} The new key was deleted again. The old key works.")
 
 
 def _told(key: Key | None, old: Key) -> AlreadyRotating:
@@ -397,31 +416,40 @@ async def prove(connect: Callable[[str], Client], successor: Successor) -> None:
 
 async def read(client: Client, rotation: Unfinished) -> Unfinished:
     """The rotation as the records have it now. Raises `Finished` where somebody ended it meanwhile."""
-    new, old = await asyncio.gather(_found(client, rotation.new.hash), _found(client, rotation.note.of))
+    of = rotation.note.of
+    new, old = await asyncio.gather(_found(client, rotation.new.hash), _found(client, of))
     fresh = pair(new, old) if new else None
-    if fresh is None:
+    if fresh is None or fresh.note.of != of:
         raise Finished("This rotation is finished or taken back already. Refresh the list.")
     return fresh
+
+
+def _finishable(rotation: Unfinished) -> None:
+    if why := rotation.why_not_finish:
+        raise NotProved(why)
 
 
 async def confirm(client: Client, rotation: Unfinished, how: How, grace: str | None = None) -> Unfinished:
     """Note that the secret is safe ("I have it") and what is to become of the old key; retires nothing yet.
 
-    `grace` is a duration, for `How.GRACE`. May be called again with another choice. Raises `Finished`.
+    `grace` is a duration, for `How.GRACE`. May be called again with another choice. Raises `Finished`, and `NotProved`
+    where the old key is to go and the new one has ended or is blocked.
     """
     if how is How.GRACE and not durations.is_duration(grace or ""):
         raise Invalid("A grace period is needed, such as 24h.", param="grace")
-    new = await _still(client, rotation)
+    fresh = await read(client, rotation)
+    if how is not How.KEEP:
+        _finishable(fresh)
     note = replace(rotation.note, delivered=True, how=how, grace=grace if how is How.GRACE else None)
-    await _update(client, new, {}, {NOTE: note.as_metadata()})
-    return Unfinished(_with(new, {NOTE: note.as_metadata()}), rotation.old, note)
+    await _update(client, fresh.new, {}, {NOTE: note.as_metadata()})
+    return Unfinished(_with(fresh.new, {NOTE: note.as_metadata()}), fresh.old, note)
 
 
 async def advance(client: Client, rotation: Unfinished, *, alias: str | None = None) -> Unfinished | Key:
     """The next step of a confirmed rotation: the rotation after it, or the finished key.
 
     `alias` replaces the one to be handed over. A rotation that is not confirmed, or kept, raises `NotDelivered`.
-    Others: `MayNotChange`, `AliasTaken`, `Finished`.
+    Others: `MayNotChange`, `AliasTaken`, `Finished`, `NotProved` where the new key has ended or is blocked.
     """
     match rotation.step:
         case Step.DELIVERED:
@@ -444,8 +472,8 @@ async def finish(
     """Bring an unfinished rotation to its end, from whatever step the records show now: the key under the alias.
 
     `secret_is_safe` is a person's word, or `is_secret_of`'s; without it a rotation that nobody confirmed raises
-    `NotDelivered`. `how` and `grace` replace the noted choice; with neither, the old key is deleted. `KEEP` makes
-    nothing finished, so it raises `Invalid`.
+    `NotDelivered`, and so does one whose noted choice cannot be read. `how` and `grace` replace that choice; a key that
+    was kept is deleted with neither. `KEEP` makes nothing finished, so it raises `Invalid`. `NotProved` as `advance`.
     """
     if how is How.KEEP:
         raise Invalid("A rotation is not finished while the old key is kept.", param="how")
@@ -455,6 +483,9 @@ async def finish(
             f"Whether somebody has the new secret, which ends in {rotation.new.tail}, is not known. "
             "If nobody has, undo this rotation."
         )
+    _finishable(rotation)
+    if rotation.undecided and how is None:
+        raise NotDelivered(CHOOSE)
     if rotation.step in (Step.CREATED, Step.KEPT) or (rotation.step is Step.DELIVERED and how):
         noted = rotation.note.how if rotation.note.how is not How.KEEP else None
         rotation = await confirm(client, rotation, how or noted or How.DELETE, grace or rotation.note.grace)
@@ -464,33 +495,47 @@ async def finish(
     return state
 
 
-async def undo(client: Client, rotation: Unfinished) -> Key:
+async def undo(client: Client, rotation: Unfinished, *, secret_is_lost: bool = False) -> Key:
     """Take an unfinished rotation back, from whatever step the records show now: the key that remains.
 
     The old key gets back the alias and the end that it had, then the new one is deleted. Where the old key is gone
-    there is no way back, so the new one takes its alias. Raises `Finished`, `MayNotChange`.
+    there is no way back, so the new one takes its alias. Where it has ended or is blocked and the new one works,
+    that would leave none, so it raises `CannotRotate`, but for `secret_is_lost`: nobody has the new secret, and nobody
+    can. Others: `Finished`, `MayNotChange`.
     """
     rotation = await read(client, rotation)
     if rotation.old is None:
         return await _hand_over(client, rotation, None)
+    if (why := rotation.why_not_undo) and not secret_is_lost:
+        raise CannotRotate(why)
     if rotation.step is Step.RETIRED:
         rotation = await _restore(client, rotation, rotation.old)
     new = await _still(client, rotation)
     _not_own(client, new)
     if await keys.delete_keys(client, [new.hash]):
         raise ServerFailed(f"The gateway did not delete the new key, {new.tail}. Both keys work.")
-    assert rotation.old is not None  # restored, or never changed
-    return rotation.old
+    old = rotation.old
+    assert old is not None  # restored, or never changed
+    if SUCCESSOR in old.metadata:
+        # it names a key that is not there, so it may as well stay
+        with contextlib.suppress(GatewayError):
+            await _update(client, old, {}, {SUCCESSOR: None})
+            old = _with(old, {SUCCESSOR: None})
+    return old
 
 
 async def _retire(client: Client, rotation: Unfinished) -> Unfinished:
     note = rotation.note
+    if note.how is not How.GRACE or note.grace is None or not durations.is_duration(note.grace):
+        raise NotDelivered(CHOOSE)
     # without its successor the old key is the one that works
-    old, _ = await asyncio.gather(_found(client, note.of), _still(client, rotation))
-    if old is None or not belongs(rotation.new, old):
-        return Unfinished(rotation.new, None, note) if old is None else await read(client, rotation)
+    fresh = await read(client, rotation)
+    old = fresh.old
+    if old is None or fresh.step is Step.RETIRED:
+        return fresh
+    _finishable(fresh)
     now = datetime.now(UTC)
-    grace = durations.length(note.grace or "") or timedelta()
+    grace = durations.length(note.grace) or timedelta()
     changes: dict[str, Any] = {}
     if old.expires_at is None or old.expires_at > now + grace:
         changes["duration"] = note.grace
@@ -534,10 +579,12 @@ async def _restore(client: Client, rotation: Unfinished, old: Key) -> Unfinished
 
 
 async def _delete_old(client: Client, rotation: Unfinished) -> Unfinished:
-    old = rotation.old
-    assert old is not None
+    fresh = await read(client, rotation)
+    old = fresh.old
+    if old is None or fresh.step is Step.RETIRED:
+        return fresh
     _not_own(client, old)
-    await _still(client, rotation)
+    _finishable(fresh)
     try:
         left = await keys.delete_keys(client, [old.hash])
     except (Forbidden, Unauthorized) as error:
@@ -554,9 +601,10 @@ def _not_own(client: Client, key: Key) -> None:
 
 async def _hand_over(client: Client, rotation: Unfinished, alias: str | None) -> Key:
     new = await _still(client, rotation)
-    before = retired(rotation.old) if rotation.old else None
+    now = Unfinished(new, rotation.old, rotation.note)
+    _finishable(now)
     # the old key may have got another name since the rotation began
-    wanted = alias or (before.alias if before else rotation.note.alias)
+    wanted = alias or now.alias
     done = {NOTE: None, "rotated_from": rotation.note.of, "rotated_at": datetime.now(UTC).isoformat(timespec="seconds")}
     try:
         await _update(client, new, {"key_alias": wanted}, done)
@@ -586,6 +634,7 @@ async def _still(client: Client, rotation: Unfinished) -> Key:
 
 async def _update(client: Client, key: Key, changes: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
     """One change of a key that was just read: LiteLLM replaces metadata wholesale (S10)."""
+    _mergeable(key)
     await client.post("/key/update", {"key": key.hash, **changes, "metadata": _with(key, metadata).metadata})
 
 
@@ -599,7 +648,7 @@ async def _holders(client: Client, alias: str) -> list[Key]:
     rows = mapping(answer).get("keys")
     if not isinstance(rows, list):
         raise BadAnswer("The gateway's key list holds no keys; is the URL LiteLLM's?")
-    found = [Key.model_validate(row) for row in rows if isinstance(row, dict) and row.get("token")]
+    found = [Key.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("token"))]
     return [key for key in found if key.alias == alias]
 
 
@@ -618,5 +667,11 @@ async def _found(client: Client, hash: str) -> Key | None:
     return None if info is None else _key(hash, info)
 
 
+def _mergeable(key: Key) -> None:
+    """Raise `CannotRotate` for metadata that would be lost: a change replaces all of it (S10)."""
+    if not key.metadata_readable:
+        raise CannotRotate("The key's metadata is not a JSON object, and a change would wipe it. Nothing was changed.")
+
+
 def _key(hash: str, info: Mapping[str, Any]) -> Key:
-    return Key.model_validate({**info, "token": hash})
+    return Key.from_gateway({**info, "token": hash})

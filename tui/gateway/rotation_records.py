@@ -9,7 +9,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,11 @@ NOTE = "litellm_tui_rotation"
 """Metadata of the successor while the rotation is not finished."""
 RETIRED = "litellm_tui_retired"
 """Metadata of the old key once it is retired: its successor, and what it had before."""
+SUCCESSOR = "litellm_tui_successor"
+"""Metadata of an old key without an owner: the hash of its successor, where another person made that (`belongs`)."""
+NEW_ENDED = "The new key has ended or is blocked; undo this rotation."
+OLD_ENDED = "The old key has ended or is blocked; finish instead."
+CHOOSE = "Choose what becomes of the old key."
 INTERVAL = "rotation_interval"
 """Metadata in which a person wishes to be reminded, as `90d`."""
 
@@ -169,33 +174,101 @@ class Unfinished:
         return self.step is Step.CREATED
 
     @property
+    def alias(self) -> str | None:
+        """The alias that the new key has at the end; None where it has none."""
+        if self.old is None and self.new.alias != temporary_alias(self.note.of):
+            # nothing but the new key's own note asks for the other name
+            return self.new.alias
+        before = self._before
+        return before.alias if before else self.note.alias
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the note does not tell, or not so that it can be read, what becomes of the old key."""
+        if self.step in (Step.RETIRED, Step.OLD_GONE, Step.KEPT):
+            return False
+        return self.note.how is None or (self.note.how is How.GRACE and self.note.grace is None)
+
+    @property
+    def why_not_finish(self) -> str | None:
+        """Why finishing would leave no working key, by this machine's clock; None where it would not."""
+        if self.old is None or not (_past(self.new.expires_at) or (self.new.blocked and not self.old.blocked)):
+            return None
+        # the old key cannot come back either, so only the name is left to be settled
+        return None if self.step is Step.RETIRED and _past(self._old_end) else NEW_ENDED
+
+    @property
+    def why_not_undo(self) -> str | None:
+        """Why undoing would leave no working key, by this machine's clock; None where it would not."""
+        if self.old is None or self.new.blocked or _past(self.new.expires_at):
+            return None
+        if not (self.old.blocked or _past(self._old_end)):
+            return None
+        return f"{OLD_ENDED} If nobody has the new secret, delete the new key." if self.needs_secret else OLD_ENDED
+
+    @property
+    def _before(self) -> Before | None:
+        return retired(self.old) if self.old is not None and self.step is Step.RETIRED else None
+
+    @property
+    def _old_end(self) -> datetime | None:
+        """The end that the old key has, or gets back."""
+        before = self._before
+        return before.expires_at if before else self.old.expires_at if self.old else None
+
+    @property
     def so(self) -> str:
         """What is so, in words."""
-        who = f" by {self.note.by}" if self.note.by else ""
+        # with the old key gone, who began it is what the owner of the new one wrote, and nothing bears it out
+        who = f" by {self.note.by}" if self.note.by and self.old else ""
         when = f" on {self.note.started_at:%Y-%m-%d %H:%M} UTC" if self.note.started_at else ""
         begun = f"The rotation of {self.label}, begun{who}{when}, is not finished."
-        return f"{begun} {_SO[self.step].format(tail=self.new.tail)}"
+        said = _SO[self.step].format(tail=self.new.tail)
+        if self.old is not None:
+            return f"{begun} {said}"
+        maker = printable(self.new.created_by or "nobody known")
+        return f"{begun} {said} It belongs to {self._owner} and was made by {maker}."
 
     @property
     def finish_does(self) -> str:
         """What finishing would do, in words."""
-        takes = f"The new key takes the name {self.label}." if self.note.alias else "The new key is all that is left."
+        if self.why_not_finish or self.undecided:
+            return self.why_not_finish or CHOOSE
         if self.step in (Step.RETIRED, Step.OLD_GONE):
-            return takes
+            return self._takes
         if self.step is not Step.KEPT and self.note.how is How.GRACE and self.note.grace:
             span = durations.in_words(self.note.grace)
-            return f"The old key ends in {span if span[0].isdigit() else f'1 {span}'}, or at its own end. {takes}"
-        return f"The old key is deleted now. {takes}"
+            return f"The old key ends in {span if span[0].isdigit() else f'1 {span}'}, or at its own end. {self._takes}"
+        return f"The old key is deleted now. {self._takes}"
 
     @property
     def undo_does(self) -> str:
         """What undoing would do, in words."""
         if self.step is Step.OLD_GONE:
-            return f"The old key is gone for good, so there is no way back. The new key takes the name {self.label}."
+            return f"The old key is gone for good, so there is no way back. {self._takes}"
+        if self.why_not_undo:
+            return self.why_not_undo
         revoked = f"The new key {self.new.tail} is deleted; whoever uses it is refused."
         if self.step is Step.RETIRED:
             return f"The old key gets its name and its end back. {revoked}"
         return f"{revoked} The old key stays as it is."
+
+    @property
+    def _owner(self) -> str:
+        team = f"the team {self.new.team_id}" if self.new.team_id else "nobody"
+        return printable(self.new.user_id or team)
+
+    @property
+    def _takes(self) -> str:
+        alias = self.alias
+        if alias is None:
+            return "The new key is all that is left."
+        whose = "" if self.old else f", which belongs to {self._owner},"
+        return f"The new key{whose} {'keeps' if alias == self.new.alias else 'takes'} the name {printable(alias)}."
+
+
+def _past(end: datetime | None) -> bool:
+    return end is not None and end <= datetime.now(UTC)
 
 
 _SO = {
@@ -208,11 +281,18 @@ _SO = {
 
 
 def belongs(new: Key, old: Key) -> bool:
-    """Whether `new` may be a successor of `old`: the same owner and team.
+    """Whether `new` may be a successor of `old`: the same owner and team; without an owner, also the same maker.
 
-    Metadata is what any owner may write, so a note alone must not lead an admin to delete somebody else's key.
+    Metadata is what any owner may write, so a note alone must not lead an admin to delete somebody else's key. On 1.74
+    anybody can make keys without an owner, but who made a key is for the gateway alone to write. Where another admin
+    rotates such a key, the old key's own metadata names the successor.
     """
-    return (new.user_id, new.team_id) == (old.user_id, old.team_id) and new.hash != old.hash
+    if (new.user_id, new.team_id) != (old.user_id, old.team_id) or new.hash == old.hash:
+        return False
+    if new.user_id is not None or (new.created_by is not None and new.created_by == old.created_by):
+        return True
+    before = retired(old)
+    return new.hash in (old.metadata.get(SUCCESSOR), before.to if before else None)
 
 
 def pair(new: Key, old: Key | None) -> Unfinished | None:

@@ -14,7 +14,8 @@ class Key(Record):
     """A virtual key as `/key/list` and `/key/info` give it (S8). Absent limits are None, never 0.
 
     `hash` identifies it in every call (S12); `name` is the masked form for eyes. `spend` is that of the budget window,
-    `total_spend` the lifetime's where the release counts it.
+    `total_spend` the lifetime's where the release counts it. `metadata` is {} and
+    `metadata_readable` False where the gateway holds something else than an object.
     """
 
     hash: str
@@ -38,25 +39,24 @@ class Key(Record):
     key_type: Word = None
     allowed_routes: Words = []
     metadata: Mapped = {}
+    metadata_readable: bool = True
     created_at: Moment = None
     created_by: Word = None
     updated_at: Moment = None
     last_used_at: Moment = None
     rotation_interval: Word = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_gateway(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "hash" in data:
-            return data
-        found = dict(data)
-        found["hash"] = word(data.get("token")) or word(data.get("token_id")) or ""
-        found["name"] = word(data.get("key_name")) or found["hash"]
-        found["alias"] = data.get("key_alias")
-        found["expires_at"] = data.get("expires")
-        found["last_used_at"] = data.get("last_active")
+    def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
+        found = dict(row)
+        found["hash"] = word(row.get("token")) or word(row.get("token_id")) or ""
+        found["name"] = word(row.get("key_name")) or found["hash"]
+        found["alias"] = row.get("key_alias")
+        found["metadata_readable"] = row.get("metadata") is None or isinstance(row["metadata"], dict)
+        found["expires_at"] = row.get("expires")
+        found["last_used_at"] = row.get("last_active")
         # a key made with budget_id keeps its limits in the budget's own table
-        table = mapping(data.get("litellm_budget_table"))
+        table = mapping(row.get("litellm_budget_table"))
         for field in ("max_budget", "soft_budget", "budget_duration", "tpm_limit", "rpm_limit"):
             if found.get(field) is None:
                 found[field] = table.get(field)
@@ -91,16 +91,13 @@ class User(Record):
     metadata: Mapped = {}
     created_at: Moment = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_gateway(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "role" in data:
-            return data
+    def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
         return {
-            **data,
-            "email": data.get("user_email"),
-            "alias": data.get("user_alias"),
-            "role": data.get("user_role"),
+            **row,
+            "email": row.get("user_email"),
+            "alias": row.get("user_alias"),
+            "role": row.get("user_role"),
         }
 
 
@@ -121,18 +118,16 @@ class Team(Record):
     admins: Words = []
     member_permissions: Words = []
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_gateway(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "alias" in data:
-            return data
-        rows = [row for row in data.get("members_with_roles") or [] if isinstance(row, dict)]
+    def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
+        listed = row.get("members_with_roles")
+        members = [member for member in listed if isinstance(member, dict)] if isinstance(listed, list) else []
         return {
-            **data,
-            "alias": data.get("team_alias"),
-            "members": [row.get("user_id") for row in rows],
-            "admins": [row.get("user_id") for row in rows if row.get("role") == "admin"],
-            "member_permissions": data.get("team_member_permissions"),
+            **row,
+            "alias": row.get("team_alias"),
+            "members": [member.get("user_id") for member in members],
+            "admins": [member.get("user_id") for member in members if member.get("role") == "admin"],
+            "member_permissions": row.get("team_member_permissions"),
         }
 
     @property
@@ -176,17 +171,14 @@ class NewKey(Record):
     alias: Word = None
     expires_at: Moment = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _from_gateway(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "secret" in data:
-            return data
+    def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
         return {
-            "secret": data.get("key"),
-            "hash": word(data.get("token")) or word(data.get("token_id")) or "",
-            "name": data.get("key_name") or "",
-            "alias": data.get("key_alias"),
-            "expires_at": data.get("expires"),
+            "secret": row.get("key"),
+            "hash": word(row.get("token")) or word(row.get("token_id")) or "",
+            "name": word(row.get("key_name")) or "",
+            "alias": row.get("key_alias"),
+            "expires_at": row.get("expires"),
         }
 
     def __repr_args__(self) -> Any:
@@ -194,6 +186,7 @@ class NewKey(Record):
 
     @model_validator(mode="after")
     def _has_secret(self) -> Self:
-        if not self.secret:
+        # it goes into files, variables and a header as it is: a line break would write a line of its own there
+        if not self.secret or any(not "!" <= letter <= "~" for letter in self.secret):
             raise ValueError("the gateway's answer holds no key")
         return self

@@ -4,6 +4,7 @@ from typing import Any
 
 from tui.gateway.client import Client
 from tui.gateway.errors import BadAnswer
+from tui.gateway.fields import word
 from tui.gateway.schema import Team
 
 
@@ -13,7 +14,7 @@ async def team_info(client: Client, team_id: str) -> Team:
     record = answer.get("team_info") if isinstance(answer, dict) else None
     if not isinstance(record, dict):
         raise BadAnswer(f"The gateway's answer about team {team_id} holds no team.")
-    return Team.model_validate({"team_id": team_id, **record})
+    return Team.from_gateway({**record, "team_id": word(record.get("team_id")) or team_id})
 
 
 async def list_teams(client: Client, user_id: str | None) -> list[Team]:
@@ -25,5 +26,5 @@ async def list_teams(client: Client, user_id: str | None) -> list[Team]:
     if isinstance(answer, dict):
         answer = answer.get("teams", answer.get("data"))
     rows = answer if isinstance(answer, list) else []
-    teams = [Team.model_validate(row) for row in rows if isinstance(row, dict) and row.get("team_id")]
+    teams = [Team.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("team_id"))]
     return sorted(teams, key=lambda team: (team.label.lower(), team.team_id))

@@ -24,7 +24,7 @@ async def user_info(client: Client, user_id: str) -> User | None:
     # 1.74.0 answers 200 for a missing user, with a record that names nobody
     if not isinstance(record, dict) or not word(record.get("user_id")):
         return None
-    return User.model_validate(record)
+    return User.from_gateway(record)
 
 
 async def create_user(client: Client, fields: Mapping[str, Any]) -> None:

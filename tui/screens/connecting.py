@@ -15,7 +15,7 @@ from textual.widgets import Static
 from tui import look
 from tui.config import Settings
 from tui.credentials import AskError, CredentialError, HeldKey, clean_key
-from tui.formatting import plain
+from tui.formatting import fit_to_show, plain
 from tui.gateway.errors import GatewayError
 from tui.screens.dialogs import AskText
 from tui.startup import Session, Trouble, explain, start
@@ -30,7 +30,7 @@ class Connecting(Screen[Session | None]):
         Binding("R,enter", "retry", "try again", id="connect.retry"),
         Binding("K", "other_key", "another key", id="connect.key", tooltip="Type another key, kept in memory"),
         Binding("S", "set_up", "set up", id="connect.setup", tooltip="Set up another gateway"),
-        Binding("q,escape", "app.leave", "quit", id="connect.quit"),
+        Binding("q", "app.leave", "quit", id="connect.quit"),
     ]
 
     def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
@@ -87,9 +87,9 @@ class Connecting(Screen[Session | None]):
     def _show(self, trouble: Trouble) -> None:
         self.trouble = trouble
         self.query_one("#step", Line).show(Text(f" litellm-tui  {plain(self._settings.host)}", style=look.DIM))
-        self.query_one("#trouble-title", Static).update(Text(plain(trouble.title), style=look.BAD))
-        self.query_one("#trouble-sentence", Static).update(Text(plain(trouble.sentence)))
-        advice = "\n".join(plain(line) for line in trouble.advice)
+        self.query_one("#trouble-title", Static).update(Text(fit_to_show(trouble.title), style=look.BAD))
+        self.query_one("#trouble-sentence", Static).update(Text(fit_to_show(trouble.sentence)))
+        advice = "\n".join(fit_to_show(line) for line in trouble.advice)
         self.query_one("#trouble-advice", Static).update(Text(advice, style=look.DIM))
         self.query_one("#trouble").display = True
         self.query_one(Hints).set(

@@ -17,6 +17,7 @@ from tui.formatting import ago, count, money, percent, plain, resets, until
 from tui.gateway.capabilities import Action
 from tui.gateway.durations import in_words
 from tui.gateway.errors import GatewayError
+from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished, unfinished
 from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
@@ -41,6 +42,8 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "close", "back", id="detail.back"),
         *(Binding(key, f"run('{name}')", label, id=f"detail.{name}") for key, name, label, _ in ACTIONS),
+        Binding("f", "run('finish')", "finish the rotation", id="detail.finish"),
+        Binding("u", "run('undo')", "undo the rotation", id="detail.undo"),
         Binding("y", "run('copy_id')", "copy id", id="detail.copy"),
         Binding("j,down", "scroll(1)", "down", show=False, id="detail.down"),
         Binding("k,up", "scroll(-1)", "up", show=False, id="detail.up"),
@@ -66,6 +69,13 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
         if self._workspace.session.rights.why_not(Action.SEE_USAGE) is None:
             self._show_days("reading …")
             self._load_days()
+
+    @property
+    def _rotation(self) -> Unfinished | None:
+        """The unfinished rotation that this key is the new or the old one of."""
+        here = self._record.hash
+        found = unfinished(self._workspace.keys)
+        return next((each for each in found if here in (each.new.hash, each.note.of)), None)
 
     def _title(self) -> Text:
         key = self._record
@@ -125,8 +135,11 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
         )
         fact("Changed", _stamp(key.updated_at) if key.updated_at and key.updated_at != key.created_at else None)
         fact("Last used", ago(key.last_used_at, now) if key.last_used_at else None)
+        rotation = self._rotation
+        fact("Rotation", rotation.so if rotation else None, look.WARN)
         for name, value in key.metadata.items():
-            fact("Metadata", f"{name} = {value}")
+            if name not in (NOTE, RETIRED):
+                fact("Metadata", f"{name} = {value}")
         # as wide as an 80-column dialog lets it be, on one line
         page.append("Hash ", style=look.DIM)
         page.append(f"{plain(key.hash)}\n")
@@ -139,11 +152,15 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
         for letter, _, label, action in ACTIONS:
             reason = rights.why_not(action, self._record)
             line.append(letter, style="dim strike" if reason else look.STRONG)
-            line.append(f" {label}   ", style=look.DIM if reason else "")
+            line.append(f" {label}".replace(" ", "\u00a0") + "   ", style=look.DIM if reason else "")
             if reason:
                 reasons.append(f"{label}: {reason}")
+        if self._rotation is not None:
+            for letter, label in (("f", "finish rotation"), ("u", "undo it")):
+                line.append(letter, style=look.STRONG)
+                line.append(f" {label}".replace(" ", "\u00a0") + "   ")
         line.append("y", style=look.STRONG)
-        line.append(" copy id   ")
+        line.append("\u00a0copy\u00a0id   ")
         line.append("esc", style=look.STRONG)
         line.append(" back")
         for reason in dict.fromkeys(reasons):

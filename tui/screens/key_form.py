@@ -146,7 +146,9 @@ class KeyForm(ModalScreen[bool]):
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
             self._first[name] = plain(value)
-            field = Input(plain(value), placeholder=hint, id=name, compact=True, select_on_focus=False)
+            # the suggested alias gives way to what is typed; everything else is there to be changed
+            suggested = name == "alias" and self._key is None
+            field = Input(plain(value), placeholder=hint, id=name, compact=True, select_on_focus=suggested)
             field.cursor_blink = False
             field.disabled = name in self._locked
             yield field
@@ -159,9 +161,9 @@ class KeyForm(ModalScreen[bool]):
             yield Static(label, classes="form-label")
             shown = [(Text(text), found) for text, found in options]
             if blank is not None:
-                select: Select[str] = Select(shown, prompt=blank, id=name, compact=True, allow_blank=True)
-                if value is not None:
-                    select.value = value
+                # set at once: a value given after this would leave the prompt on screen
+                chosen = Select.NULL if value is None else value
+                select: Select[str] = Select(shown, prompt=blank, id=name, compact=True, allow_blank=True, value=chosen)
             else:
                 select = Select(shown, id=name, compact=True, allow_blank=False, value=value or options[0][1])
             select.disabled = name in self._locked

@@ -34,7 +34,7 @@ from tui.workspace import Workspace
 
 COLUMNS = (
     Column("mark", "", 1, sortable=False),
-    Column("alias", "Alias", 14, grow=True),
+    Column("alias", "Alias", 14, grow=True, most=44),
     Column("key", "Key", 5),
     Column("spend", "Spend", 8, right=True, drop=1),
     Column("budget", "Budget", 18, drop=2),
@@ -48,9 +48,9 @@ COLUMNS = (
 )
 ATTENTION = (
     Column("mark", "", 1, sortable=False),
-    Column("alias", "Alias", 16),
+    Column("alias", "Alias", 14, grow=True, most=30),
     Column("key", "Key", 5),
-    Column("why", "Why", 20, grow=True),
+    Column("why", "Why", 36, grow=True),
     Column("remedy", "", 12, drop=1),
 )
 NEEDED = {
@@ -176,7 +176,8 @@ class KeysScreen(MainScreen):
         self._by_hash = {key.hash: key for key in self.workspace.keys}
         self._marks &= self._by_hash.keys()
         self._rotations = {rotation.new.hash: rotation for rotation in unfinished(self.workspace.keys)}
-        needy = [item for item in attention(self.workspace.keys, now) if item.key.hash not in self._rotations]
+        told = {hash for each in self._rotations.values() for hash in (each.new.hash, each.note.of)}
+        needy = [item for item in attention(self.workspace.keys, now) if item.key.hash not in told]
         room = max(3, min(6, self.app.size.height // 5))
         rows = [self._rotation_row(each) for each in self._rotations.values()]
         rows += [self._needy_row(item) for item in needy]
@@ -191,17 +192,27 @@ class KeysScreen(MainScreen):
         self._all.show([self._row(key) for key in shown], sorted_by=self._sort or "alias", reverse=self._reverse)
         self._all.display = bool(shown)
         self._say_empty(bool(shown))
-        filtered = self.query_one("#filtered", Line)
-        filtered.display = bool(self._needle and shown) and not self.query_one("#filter").display
-        if filtered.display:
-            words = f" “{plain(self._needle)}”: {len(shown)} of {len(self.workspace.keys)} keys. esc clears the filter."
-            filtered.show(Text(words, style=look.GOOD))
+        self._say_filtered(shown)
         self.refresh_bars()
 
     def on_resize(self) -> None:
         """Heights and the rule depend on the size."""
         if self.is_mounted:
             self.draw()
+
+    def _say_filtered(self, shown: list[Key]) -> None:
+        """What narrows the list, and what an action would go to, in words."""
+        words = []
+        if self._needle and shown and not self.query_one("#filter").display:
+            words.append(f"“{plain(self._needle)}”: {len(shown)} of {len(self.workspace.keys)} keys")
+        if self._marks:
+            hidden = len(self._marks) - sum(key.hash in self._marks for key in shown)
+            words.append(
+                f"{len(self._marks)} marked" + (f", {hidden} of them not shown and left alone" if hidden else "")
+            )
+        line = self.query_one("#filtered", Line)
+        line.display = bool(words)
+        line.show(Text(f" {' · '.join(words)}. esc clears." if words else "", style=look.GOOD))
 
     def _say_empty(self, any_shown: bool) -> None:
         line = self.query_one("#empty", Line)
@@ -287,12 +298,9 @@ class KeysScreen(MainScreen):
         return self._by_hash.get(table.current or "")
 
     def targets(self) -> list[Key]:
-        """What an action goes to: the marked keys in the list's order, else the one under the cursor."""
-        if self._marks:
-            return [key for key in self.shown() if key.hash in self._marks] or [
-                key for key in self.workspace.keys if key.hash in self._marks
-            ]
-        return [self.current] if self.current else []
+        """What an action goes to: the marked keys that are shown, in their order, else the one under the cursor."""
+        marked = [key for key in self.shown() if key.hash in self._marks]
+        return marked or ([self.current] if self.current else [])
 
     def why_not(self, action: str) -> str | None:
         """From the session's rights, for the keys that the action would go to (S44)."""
@@ -365,9 +373,10 @@ class KeysScreen(MainScreen):
     @on(Input.Submitted, "#filter")
     def on_filter_done(self) -> None:
         """Enter goes to the list; what is filtered stays in words."""
-        self.query_one("#filter").display = False
-        self.set_focus(self._all if self._all.row_count else None)
-        self.draw()
+        if self._all.row_count:
+            self.query_one("#filter").display = False
+            self._all.focus()
+            self.draw()
 
     def action_back(self) -> None:
         """Marks first, then the filter."""
@@ -536,6 +545,7 @@ class KeysScreen(MainScreen):
             return
         if len(chosen) > 1:
             await self.app.push_screen_wait(RotateMany(self.workspace, chosen))
+            self._marks.clear()
             self.load()
             return
         if self._rotation_at(chosen[0]) is not None:
@@ -555,9 +565,9 @@ class KeysScreen(MainScreen):
         return next((each for each in found if key and key.hash in (each.new.hash, each.note.of)), None)
 
     @work
-    async def action_finish(self) -> None:
+    async def action_finish(self, only: str | None = None) -> None:
         """Bring an unfinished rotation to its end, after a person's word for the secret where nobody gave it."""
-        rotation = self._rotation_at(self.current)
+        rotation = self._rotation_at(self._by_hash.get(only) if only else self.current)
         if self.refused("finish") or not self._told_of(rotation):
             return
         assert rotation is not None
@@ -574,12 +584,13 @@ class KeysScreen(MainScreen):
             self.tell(str(error), severity="error")
         else:
             self.tell(f"The rotation is finished: {key.label} is {key.tail}.")
+        self._marks -= {rotation.new.hash, rotation.note.of}
         self.load()
 
     @work
-    async def action_undo(self) -> None:
+    async def action_undo(self, only: str | None = None) -> None:
         """Take an unfinished rotation back."""
-        rotation = self._rotation_at(self.current)
+        rotation = self._rotation_at(self._by_hash.get(only) if only else self.current)
         if self.refused("undo") or not self._told_of(rotation):
             return
         assert rotation is not None
@@ -592,6 +603,7 @@ class KeysScreen(MainScreen):
             self.tell(str(error), severity="error")
         else:
             self.tell(f"The rotation is taken back: {key.label} is {key.tail}.")
+        self._marks -= {rotation.new.hash, rotation.note.of}
         self.load()
 
     def _told_of(self, rotation: Unfinished | None) -> bool:
@@ -620,8 +632,9 @@ class KeysScreen(MainScreen):
         if not (chosen := self._chosen("reset_spend", only)):
             return
         client = self.workspace.session.client
-        lines = [f"{key.label}: {money(key.spend)} counted against its budget becomes $0.00." for key in chosen[:6]]
-        lines.append("The usage history stays. The old figure cannot be put back.")
+        spent = f"{money(chosen[0].spend)} counted" if len(chosen) == 1 else "What is counted"
+        its = "its budget" if len(chosen) == 1 else "their budgets"
+        lines = [f"{spent} against {its} becomes $0.00. The usage history stays. The old figure cannot be put back."]
         await self._do(
             "Reset the spend of", chosen, lines, lambda key: keys.reset_spend(client, key.hash), "reset to $0"
         )
@@ -654,9 +667,7 @@ class KeysScreen(MainScreen):
             title = f"{verb} {chosen[0].label} ({chosen[0].tail})?"
         else:
             title = f"{verb} {len(chosen)} keys?"
-            names = [f"· {key.label} ({key.tail})" for key in chosen[:8]]
-            names += [f"· and {len(chosen) - 8} more"] if len(chosen) > 8 else []
-            lines = [*names, *lines]
+            lines = [*lines, "", *(f"· {key.label} ({key.tail})" for key in chosen)]
         if not await self.app.push_screen_wait(Confirm(title, lines, verb.split()[0])):
             return
         results: list[tuple[str, bool]] = []

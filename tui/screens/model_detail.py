@@ -94,7 +94,8 @@ class ModelDetail(ModalScreen[None]):
         allowed = scopes(session)
         scope = allowed[0] if allowed else None
         reason = refused(session, scope)
-        kept = self._workspace.reports.last(scope, DAYS) if scope and not reason else None
+        reports = self._workspace.reports
+        kept = reports.last(scope, *reports.days(DAYS)) if scope and not reason else None
         if reason:
             self._say_share(reason)
         elif kept and self._workspace.reports.fresh(kept):
@@ -108,7 +109,8 @@ class ModelDetail(ModalScreen[None]):
         """Read the usage; the message's handler shows it."""
         scope = scopes(self._workspace.session)[0]
         try:
-            report = await self._workspace.reports.read(scope, DAYS)
+            reports = self._workspace.reports
+            report = await reports.read(scope, *reports.days(DAYS))
         except GatewayError as error:
             self.post_message(self.Loaded(None, error))
         else:

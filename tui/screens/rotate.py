@@ -1,18 +1,20 @@
 """Rotating one virtual key: what will be copied, the steps as they happen, nothing retired before a word."""
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Button, Input, Select, Static
 
 from tui import look
-from tui.delivery import EnvFile, NewFile, Place, check, deliver, file_for
+from tui.delivery import EnvFile, NewFile, Place, check, deliver, delivered, file_for, occupied
 from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway import rotation
@@ -68,6 +70,7 @@ class Rotate(ModalScreen[str | None]):
         self._shown = False
         self._busy = False
         self._done = False
+        self._tried = False
         self._lines: list[tuple[str, str, str]] = []
 
     @property
@@ -108,7 +111,7 @@ class Rotate(ModalScreen[str | None]):
                         options = [(Text(text), name) for text, name in PLACES]
                         yield Select(options, id="place", compact=True, allow_blank=False, value=SCREEN)
                     with Vertical(id="where"):
-                        yield from self._input("path", "File", "~/.env", "")
+                        yield from self._input("path", "File", self._env_file, "")
                         with Vertical(id="named"):
                             yield from self._input("variable", "Variable", "OPENAI_API_KEY", "")
                 yield Static("", id="warnings")
@@ -119,6 +122,12 @@ class Rotate(ModalScreen[str | None]):
                 yield Button("I have it: retire the old key  I", id="have-it", variant="primary", compact=True)
                 yield Button("Back  esc", id="leave", compact=True)
 
+    @property
+    def _env_file(self) -> str:
+        """The usual env file; in the demo one that nobody needs, as made-up secrets are no use in a real one."""
+        demo = self._workspace.session.settings.demo
+        return str(Path(tempfile.gettempdir()) / "litellm-tui-demo.env") if demo else "~/.env"
+
     def _life_hint(self) -> str:
         ends = self._record.expires_at
         same = f"same: ends {ends:%d %b %Y}" if ends else "same: never ends"
@@ -127,7 +136,7 @@ class Rotate(ModalScreen[str | None]):
     def _input(self, name: str, label: str, value: str, hint: str) -> ComposeResult:
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
-            field = Input(value, id=name, compact=True, select_on_focus=False)
+            field = Input(value, id=name, compact=True, select_on_focus=True)
             field.cursor_blink = False
             yield field
             if hint:
@@ -201,10 +210,10 @@ class Rotate(ModalScreen[str | None]):
         self.query_one("#where").display = place != SCREEN
         self.query_one("#named").display = place == ENV_FILE
         path = self.query_one("#path", Input)
-        if place == NEW_FILE and path.value == "~/.env":
+        if place == NEW_FILE and path.value == self._env_file:
             path.value = str(file_for(self._record.alias, Path("~")).with_suffix(".key"))
         elif place == ENV_FILE and path.value.endswith(".key"):
-            path.value = "~/.env"
+            path.value = self._env_file
 
     @on(Input.Submitted)
     def on_enter(self) -> None:
@@ -238,6 +247,8 @@ class Rotate(ModalScreen[str | None]):
         wrong = problem or (check(self._place) if self._place else None)
         if wrong:
             self._say(wrong, look.BAD)
+            return
+        if self._place and not await may_replace(self, [(self._place, self._record)]):
             return
         if self._regenerates and not await self.app.push_screen_wait(
             Confirm(f"Regenerate {self._record.label} ({self._record.tail})?", [RISK], "Regenerate")
@@ -274,7 +285,7 @@ class Rotate(ModalScreen[str | None]):
             made = await rotation.create(client, self._plan)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
-            self._step(" ", "The old key works as before. esc goes back.")
+            self._step(" ", "The old key is as it was. esc goes back.")
             return
         self._made, self._secret = made, made.secret
         self._last("✔", f"created  {made.rotation.new.tail}, for now as {made.alias}", look.GOOD)
@@ -331,7 +342,7 @@ class Rotate(ModalScreen[str | None]):
             return
 
         path = await self.app.push_screen_wait(
-            AskText("Write the new key to a new file (mode 0600)", value="~/", check=wrong_new_file)
+            AskText("Write the new key to a new file (mode 0600)", hint="such as ~/laptop.key", check=wrong_new_file)
         )
         if path is not None:
             try:
@@ -362,13 +373,17 @@ class Rotate(ModalScreen[str | None]):
         self._step("▸", "retiring the old key …")
         try:
             async with _client(self._workspace, made, own=plan.own) as client:
-                state: Unfinished | Key = await rotation.confirm(client, made.rotation, plan.how, grace)
-                while isinstance(state, Unfinished) and plan.how is not How.KEEP:
-                    state = await rotation.advance(client, state)
+                if self._tried and plan.how is not How.KEEP:
+                    # how far the first try came is in the records alone
+                    await rotation.finish(client, made.rotation, secret_is_safe=True, how=plan.how, grace=grace)
+                else:
+                    self._tried = True
+                    state: Unfinished | Key = await rotation.confirm(client, made.rotation, plan.how, grace)
+                    while isinstance(state, Unfinished) and plan.how is not How.KEEP:
+                        state = await rotation.advance(client, state)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
-            self._step(" ", "The list shows what is left to do: f finishes, u takes it back.")
-            self.query_one("#have-it").display = False
+            self._step(" ", "I tries again. Later, the list shows what is left: f finishes, u takes it back.")
             return
         self._done = True
         self.query_one("#have-it").display = False
@@ -382,7 +397,8 @@ class Rotate(ModalScreen[str | None]):
             self._last("✔", f"the old key is deleted, the new one is {name}", look.GOOD)
         else:
             ends = f"{plan.old_ends:%Y-%m-%d %H:%M} UTC" if plan.old_ends else "its own end"
-            self._last("✔", f"the old key works until {ends}, the new one is {name}", look.GOOD)
+            old = "the old key has ended" if self._over else f"the old key works until {ends}"
+            self._last("✔", f"{old}, the new one is {name}", look.GOOD)
         self._draw()
 
     # What is drawn
@@ -405,8 +421,9 @@ class Rotate(ModalScreen[str | None]):
             for letter, label in (("v", "show or hide"), ("y", "copy"), ("w", "write to a file")):
                 page.append(letter, style=look.STRONG)
                 page.append(f" {label}   ")
-            if self._made is not None:
-                page.append("\n\nThe old key still works; nothing is retired until you say that you have the new one.")
+            if self._made is not None and not self._tried:
+                alive = "" if self._over or self._record.blocked else "The old key still works. "
+                page.append(f"\n\n{alive}Nothing is retired until you say that you have the new one.")
         self.query_one("#steps", Static).update(page)
 
     def _say(self, sentence: str, style: str = "") -> None:
@@ -431,9 +448,24 @@ class Rotate(ModalScreen[str | None]):
         new_secret = self._made.secret if self._made and self._done and self._plan.own else None
         if self._made is not None and not self._done:
             cast("LitellmTui", self.app).tell(
-                "Both keys work. The rotation is listed: f finishes it, u takes it back.", severity="warning"
+                "The rotation is listed as unfinished: f finishes it, u takes it back.", severity="warning"
             )
         self.dismiss(new_secret)
+
+
+async def may_replace(screen: Screen[Any], places: Sequence[tuple[Place, Key]]) -> bool:
+    """Whether every variable is free, holds the key that is rotated, or may be replaced by a person's word."""
+    found = [
+        place
+        for place, key in places
+        if isinstance(place, EnvFile) and occupied(place) and not delivered(place, key.hash)
+    ]
+    if not found:
+        return True
+    lines = [f"{place.describe()} holds something else than this key." for place in found]
+    lines.append("It is replaced, and what is there now is not kept anywhere.")
+    question = Confirm("Replace what is in the env file?", lines, "Replace")
+    return await screen.app.push_screen_wait(question)
 
 
 class _client:

@@ -20,6 +20,7 @@ from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import redact
 from tui.gateway.rotation import How, Plan, Successor, Unfinished
 from tui.gateway.schema import Key
+from tui.screens.rotate import may_replace
 from tui.workspace import Workspace
 
 ENV_FILE, FOLDER = "env", "folder"
@@ -76,7 +77,7 @@ class RotateMany(ModalScreen[None]):
     def _input(self, name: str, label: str, value: str, hint: str) -> ComposeResult:
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
-            field = Input(value, id=name, compact=True, select_on_focus=False)
+            field = Input(value, id=name, compact=True, select_on_focus=True)
             field.cursor_blink = False
             yield field
             if hint:
@@ -143,6 +144,8 @@ class RotateMany(ModalScreen[None]):
             if wrong:
                 self._say(f"{plan.key.label}: {wrong}")
                 return
+        if not await may_replace(self, list(zip(places, self._chosen, strict=True))):
+            return
         self._begun = self._busy = True
         self._say("")
         self.query_one("#choices").display = False

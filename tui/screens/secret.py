@@ -7,7 +7,7 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
@@ -50,13 +50,14 @@ class ShowSecret(ModalScreen[None]):
         """Title, secret, what can be done, a snippet."""
         with Vertical(classes="dialog secret"):
             yield Static(Text(plain(self._heading)), classes="dialog-title")
-            yield Static("", id="value")
-            yield Static(
-                Text("LiteLLM keeps only a hash: this is the one time that the key can be seen.", style=look.WARN)
-            )
-            yield Static("", id="keys")
-            yield Static("", id="tabs")
-            yield Static("", id="snippet")
+            with VerticalScroll(classes="secret-body", can_focus=False):
+                yield Static("", id="value")
+                yield Static(
+                    Text("LiteLLM keeps only a hash: this is the one time that the key can be seen.", style=look.WARN)
+                )
+                yield Static("", id="keys")
+                yield Static("", id="tabs")
+                yield Static("", id="snippet")
             yield Static("", id="said")
             yield Button("I have it  D", id="done", compact=True)
 
@@ -116,7 +117,7 @@ class ShowSecret(ModalScreen[None]):
     async def action_write(self) -> None:
         """Write the secret into a new file of mode 0600."""
         path = await self.app.push_screen_wait(
-            AskText("Write the key to a new file (mode 0600)", value="~/", check=wrong_new_file)
+            AskText("Write the key to a new file (mode 0600)", hint="such as ~/laptop.key", check=wrong_new_file)
         )
         if path is None:
             return

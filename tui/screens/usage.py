@@ -132,7 +132,8 @@ class UsageScreen(MainScreen):
     @property
     def report(self) -> Report | None:
         """What is known about the chosen scope and days."""
-        return self.workspace.reports.last(self._scope, self._period.days) if self._scope else None
+        reports = self.workspace.reports
+        return reports.last(self._scope, *reports.days(self._period.days)) if self._scope else None
 
     def refusal(self) -> str | None:
         """Why the chosen usage cannot be seen; nothing is sent then (S44)."""
@@ -160,7 +161,8 @@ class UsageScreen(MainScreen):
     async def load(self, scope: Scope, period: Period) -> None:
         """Ask the gateway; the message's handler draws what came."""
         try:
-            report = await self.workspace.reports.read(scope, period.days)
+            reports = self.workspace.reports
+            report = await reports.read(scope, *reports.days(period.days))
         except GatewayError as error:
             self.post_message(self.Loaded(scope, period, None, error))
         else:

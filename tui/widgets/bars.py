@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.widget import Widget
@@ -114,8 +114,3 @@ class Hints(Line):
             line.append(f" {hint.label}", "dim" if hint.off else "")
             line.append("  ")
         self.show(line)
-
-
-def shorten(text: str, cells: int) -> str:
-    """`text` in at most `cells` terminal cells, with an ellipsis where it was cut."""
-    return text if cell_len(text) <= cells else set_cell_size(text, max(0, cells - 1)).rstrip() + "…"
