@@ -46,7 +46,9 @@ class LitellmTui(InOrder[int]):
             for number, (mode, title) in enumerate(MODES, 1)
         ),
         Binding("question_mark", "app.help", "help", id="app.help", show=False, tooltip="Show the keys of this screen"),
-        Binding("colon,ctrl+p", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"),
+        Binding(
+            "colon,ctrl+p", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"
+        ),
         Binding("q", "app.leave", "quit", id="app.quit", show=False, tooltip="Quit"),
     ]
 

@@ -113,8 +113,8 @@ def can_ask() -> bool:
 
 def ask(question: str) -> bool:
     """A question on stderr. Only y or yes is a yes; the end of the input is a no. Raises `KeyboardInterrupt`."""
-    print(f"{redact(printable(question))} [y/N] ", end="", file=sys.stderr, flush=True)
     with _ctrl_c():
+        print(f"{redact(printable(question))} [y/N] ", end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         print(file=sys.stderr)
