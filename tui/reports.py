@@ -6,18 +6,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
+from tui import usage_cache
 from tui.gateway import keys
 from tui.gateway import usage as usages
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError
 from tui.gateway.schema import Key, Team, User
 from tui.gateway.teams import team_info
-from tui.gateway.usage import Usage
+from tui.gateway.usage import Progress, Question, Reader, Usage
 from tui.gateway.users import user_info
 from tui.startup import Session
+from tui.usage_cache import UsageCache
 
 FRESH = timedelta(seconds=60)
 """How long a report is shown again without asking anew."""
+KEY_MODELS_DAYS = 31
+"""Longest range for which the models of each key are asked for unasked: they cost a call per model and month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,49 +81,124 @@ def refused(session: Session, scope: Scope | None) -> str | None:
 
 
 class Reports:
-    """The reports of one session, kept in memory. `clock` gives the time, aware."""
+    """The reports of one session, kept in memory; settled months also in a file. `clock` gives the time, aware.
 
-    def __init__(self, session: Session, clock: Callable[[], datetime]) -> None:
+    `cache` is None for no files, as in the demo; by default a session of a real gateway has one.
+    """
+
+    def __init__(
+        self, session: Session, clock: Callable[[], datetime], cache: UsageCache | Literal["own"] | None = "own"
+    ) -> None:
         self._session = session
         self._clock = clock
-        self._kept: dict[tuple[Scope, int], Report] = {}
+        self._cache = _cache(session) if cache == "own" else cache
+        self._kept: dict[tuple[Scope, date, date], Report] = {}
+        version = session.server.version
+        self._reader = Reader(
+            session.client,
+            session.server,
+            session.rights.sees_all,
+            pages_only=not _all_usage_routes(session.rights.routes),
+            today=lambda: self.today,
+            lacks=self._cache.lacks(version) if self._cache else set(),
+        )
+        self._lacked = len(self._reader.lacks)
 
     @property
     def today(self) -> date:
         """Today, as the gateway counts days (S20)."""
         return self._clock().astimezone(UTC).date()
 
-    def last(self, scope: Scope, days: int) -> Report | None:
-        """What was read last for these days up to today; None where nothing was, or the day has changed since."""
-        kept = self._kept.get((scope, days))
-        return kept if kept and kept.usage.end == self.today else None
+    def days(self, count: int) -> tuple[date, date]:
+        """The last `count` UTC days, today included (S20)."""
+        return usages.last_days(count, self.today)
+
+    def last(self, scope: Scope, start: date, end: date) -> Report | None:
+        """What was read last for these days; None where nothing was."""
+        return self._kept.get((scope, start, end))
 
     def fresh(self, report: Report) -> bool:
         """Whether it is too young to be asked for anew."""
         return self._clock() - report.at < FRESH
 
-    async def read(self, scope: Scope, days: int) -> Report:
-        """Ask the gateway for the last `days` UTC days. Raises `GatewayError`; what was read before stays then."""
-        start, end = usages.last_days(days, self.today)
-        found, budget = await asyncio.gather(self.usage(scope, start, end), self._budget(scope))
+    async def peek(self, scope: Scope, start: date, end: date) -> Report | None:
+        """What the cache holds of these days, for a first paint; `at` is its age. None where a month is not there.
+
+        Nothing is asked. The present month is as it was when it was read last, so days may be missing at its end.
+        """
+        if self._cache is None:
+            return None
+        parts = []
+        for first, last in usages.months(start, end):
+            part = await self._cache.get(_question(scope), first.replace(day=1))
+            if part is None or part.start > first:
+                return None
+            if part.end < last and last != end:
+                return None
+            parts.append(part.cut(first, last))
+        oldest = min((part.at for part in parts if not usages.final(part)), default=self._clock().astimezone(UTC))
+        self._cache.notes.clear()
+        return Report(scope, usages.views(parts, start, end, oldest), None, oldest)
+
+    async def read(
+        self,
+        scope: Scope,
+        start: date,
+        end: date,
+        progress: Progress | None = None,
+        refresh: bool = False,
+        *,
+        key_models: bool | None = None,
+    ) -> Report:
+        """Ask for the UTC days `start` to `end`, both included; settled months come from the cache unless `refresh`.
+
+        `progress` is told `(done, total)` in months. `key_models` as for `usage`. Raises `GatewayError`; what was read
+        before stays then.
+        """
+        found, budget = await asyncio.gather(
+            self.usage(scope, start, end, progress, refresh, key_models=key_models), self._budget(scope)
+        )
         report = Report(scope, found, budget, self._clock().astimezone(UTC))
-        self._kept[scope, days] = report
+        self._kept[scope, start, end] = report
         return report
 
-    async def usage(self, scope: Scope, start: date, end: date) -> Usage:
-        """Ask for any UTC days, both ends included; nothing is kept. Raises `GatewayError`."""
-        client, rights = self._session.client, self._session.rights
-        if scope.kind == "key":
-            return await usages.key_usage(client, scope.id, start, end)
-        if scope.kind == "user":
-            return await usages.usage(client, start, end, scope.id, admin=rights.sees_all)
-        if scope.kind == "everyone":
-            return await usages.usage(client, start, end, None, admin=True)
-        found = await usages.team_usage(client, scope.id, start, end)
-        if not rights.sees_all and scope.id not in rights.admin_of:
-            note = "You are no admin of this team: the gateway shows you the part of your own keys."
-            found = replace(found, notes=[*found.notes, note])
-        return found
+    async def usage(
+        self,
+        scope: Scope,
+        start: date,
+        end: date,
+        progress: Progress | None = None,
+        refresh: bool = False,
+        *,
+        key_models: bool | None = None,
+    ) -> Usage:
+        """The same without the budget, and not kept in memory: what another period is compared with.
+
+        `key_models` says whether `KeyUsage.models` is wanted (default: for `KEY_MODELS_DAYS` at most); releases that
+        export need a call per model and month for it. Raises `GatewayError`.
+        """
+        rights = self._session.rights
+        if key_models is None:
+            key_models = (end - start).days < KEY_MODELS_DAYS
+        found = await self._reader.read(
+            _question(scope),
+            start,
+            end,
+            kept=self._cache,
+            refresh=refresh,
+            key_models=key_models,
+            progress=progress,
+        )
+        notes = list(found.notes)
+        if scope.kind == "team" and not rights.sees_all and scope.id not in rights.admin_of:
+            notes.append("You are no admin of this team: the gateway shows you the part of your own keys.")
+        if self._cache:
+            notes += dict.fromkeys(self._cache.notes)
+            self._cache.notes.clear()
+            if len(self._reader.lacks) != self._lacked:
+                self._lacked = len(self._reader.lacks)
+                self._cache.keep_lacks(self._session.server.version, self._reader.lacks)
+        return replace(found, notes=notes)
 
     async def _budget(self, scope: Scope) -> Budget | None:
         session = self._session
@@ -148,3 +227,22 @@ class Reports:
         if scope.kind == "key":
             return await keys.own_key(client)
         return await user_info(client, scope.id)
+
+
+def _question(scope: Scope) -> Question:
+    return Question(scope.kind, scope.id)
+
+
+def _all_usage_routes(routes: tuple[str, ...]) -> bool:
+    """Whether a key limited to `routes` may call every usage route; one of the two words for all, or no limit."""
+    return not routes or not {"*", "/*", "management_routes"}.isdisjoint(routes)
+
+
+def _cache(session: Session) -> UsageCache | None:
+    """The session's part of the cache folder; None for the embedded gateway, whose past is another at each start."""
+    if session.transport is not None:
+        return None
+    caller, rights = session.caller, session.rights
+    # what a member sees of a team grows when they become its admin
+    who = [caller.key.hash if caller.key else "master", rights.role, *sorted(rights.admin_of)]
+    return UsageCache(usage_cache.folder(), session.settings.url.removesuffix("/"), "\n".join(who))

@@ -14,8 +14,9 @@ import pytest
 from tests.conftest import Stand
 from tui import startup
 from tui.config import Settings
-from tui.gateway import usage
-from tui.gateway.usage import Metrics
+from tui.gateway import usage, usage_ways
+from tui.gateway.client import Client
+from tui.gateway.usage import Metrics, Question, Reader
 
 pytestmark = pytest.mark.live
 
@@ -54,11 +55,20 @@ def shown(metrics: Metrics) -> Row:
     )
 
 
-@pytest.mark.parametrize("days", [1, 7, 90])
-async def test_the_seeded_history_is_the_databases(seeded: Stand, days: int) -> None:
-    """# S20 S21 S22: in total, per day, per model, per key, per day and model"""
+def reader(stand: Stand, client: Client | None = None, **more: Any) -> Reader:
+    """A reader that knows the release; an admin's, unless `client` is somebody else's."""
+    return Reader(client or stand.admin, stand.server, client is None, **more)
+
+
+@pytest.mark.parametrize(("days", "pages"), [(1, True), (7, True), (90, True), (1, False), (90, False), (365, False)])
+async def test_the_seeded_history_is_the_databases(seeded: Stand, days: int, pages: bool) -> None:
+    """# S20 S21 S22: in total, per day, per model, per key, per day and model; in pages, and the cheapest way"""
     start, end = usage.last_days(days, usage.utc_today())
-    found = await usage.usage(seeded.admin, start, end, SEEDED, admin=True)
+    asked: list[tuple[int, int]] = []
+    found = await reader(seeded, pages_only=pages).read(
+        Question("user", SEEDED), start, end, progress=lambda *at: asked.append(at)
+    )
+    assert asked[-1][0] == asked[-1][1] == len(usage.months(start, end))
 
     def of(*by: str) -> dict[tuple[str, ...], Row]:
         return sums(seeded, start, end, SEEDED, *by)
@@ -83,10 +93,36 @@ async def test_pages_smaller_than_a_day_lose_nothing(seeded: Stand, monkeypatch:
     """# S22: 48 rows a day, 30 a page"""
     if not seeded.server.at_least(1, 108):
         pytest.skip("the order of rows between pages is stable in recent releases only; there a day fits one page")
-    monkeypatch.setattr(usage, "PAGE", 30)
+    monkeypatch.setattr(usage_ways, "PAGE", 30)
     start, end = usage.last_days(5, usage.utc_today())
     found = await usage.usage(seeded.admin, start, end, SEEDED, admin=True)
     assert shown(found.totals) == sums(seeded, start, end, SEEDED)[()]
+
+
+async def test_which_key_used_which_model(seeded: Stand) -> None:
+    """# S21: asked for by model where the release exports, found in the pages elsewhere (1.74: key by key)"""
+    start, end = usage.last_days(40, usage.utc_today())
+    found = await reader(seeded).read(Question("user", SEEDED), start, end, key_models=True)
+    want = {hash: set[str]() for hash, _ in sums(seeded, start, end, SEEDED, "api_key", "model")}
+    for hash, model in sums(seeded, start, end, SEEDED, "api_key", "model"):
+        want[hash].add(model)
+    assert {row.hash: set(row.models) for row in found.by_key} == want
+
+
+async def test_everyone_is_the_whole_table(seeded: Stand) -> None:
+    """# S20 S22: settled months, which other tests' requests do not change"""
+    end = usage.utc_today().replace(day=1) - timedelta(days=1)
+    start = end.replace(day=1)
+    by_users = [
+        (await reader(seeded).read(Question("user", row[0]), start, end)).totals
+        for row in seeded.proxy.sql(
+            f"select distinct user_id from \"LiteLLM_DailyUserSpend\" where date between '{start}' and '{end}'"
+        )
+    ]
+    found = await reader(seeded).read(Question("everyone"), start, end)
+    for name in COLUMNS:
+        assert getattr(found.totals, name) == pytest.approx(sum(getattr(each, name) for each in by_users), abs=1e-6)
+    assert sum(row.metrics.api_requests for row in found.by_key) == found.totals.api_requests
 
 
 async def test_the_command_prints_the_same(seeded: Stand) -> None:
@@ -147,9 +183,68 @@ async def test_calls_show_up(live: Stand, settings_for: Callable[..., Settings])
     ):
         assert each.totals == found.totals
         assert each.by_model == found.by_model
+    own_reader, admin = reader(live, own), reader(live)
+    for question in (Question("user", user_id), Question("key", made.hash)):
+        for asking in (own_reader, admin):
+            each = await asking.read(question, found.start, found.end)
+            assert (each.totals, each.by_model) == (found.totals, found.by_model)
+            assert [(row.hash, row.label) for row in each.by_key] == [(made.hash, live.name("key"))]
+        assert own_reader.lacks == set()
     session = await startup.start(settings_for(live, key=made.secret))
     await session.client.aclose()
     if live.proxy.database:
         # the key's own counter is written by another job; the day's table and it agree once that ran
         row = live.proxy.sql(f"select spend from \"LiteLLM_VerificationToken\" where token = '{made.hash}'")
         assert session.keys[0].spend <= float(row[0][0]) + 1e-9
+
+
+async def test_a_team_as_its_admin_and_as_a_member(live: Stand) -> None:
+    """# S20 S21 S44: the cheapest way that the release has is open to both"""
+    ada, bob = await live.user("ada"), await live.user("bob")
+    team_id = await live.team(
+        members_with_roles=[{"role": "admin", "user_id": ada}, {"role": "user", "user_id": bob}], models=["gpt-4o"]
+    )
+    made = {who: await live.key(who, f"key-{who[-3:]}", team_id=team_id) for who in (ada, bob)}
+    for who in (ada, bob):
+        assert (await chat(live, made[who].secret, "gpt-4o")).status_code == 200
+    day = usage.utc_today()
+    question = Question("team", team_id)
+    async with asyncio.timeout(40):
+        while True:
+            if (await reader(live).read(question, day, day)).totals.api_requests >= 2:
+                break
+            await asyncio.sleep(0.3)
+    # a key of no team: a team's own key may not ask for usage in every release
+    for name, requests in (("", 2), (ada, 2), (bob, 1)):
+        client = live.client((await live.key(name, f"own-{name[-3:]}")).secret) if name else None
+        asking = reader(live, client)
+        found = await asking.read(question, day, day)
+        if live.server.at_least(1, 75) or not name:
+            assert found.totals.api_requests == requests
+        assert {row.team_id for row in found.by_key} == {team_id}
+        assert asking.lacks == set()
+
+
+async def test_spend_that_is_written_while_it_is_read_counts_once(live: Stand) -> None:
+    """# S22: five requests a second; every report agrees with itself, none goes back, and the last one is all"""
+    user_id = await live.user()
+    made = await live.key(user_id)
+    day, sent, seen = usage.utc_today(), 30, [0]
+
+    async def write() -> None:
+        for number in range(sent):
+            model = ("gpt-4o", "claude-sonnet-4-5")[number % 2]
+            assert (await chat(live, made.secret, model)).status_code == 200
+            await asyncio.sleep(0.2)
+
+    writing = asyncio.create_task(write())
+    async with asyncio.timeout(80):
+        while seen[-1] < sent:
+            found = await reader(live).read(Question("user", user_id), day - timedelta(days=40), day)
+            for rows in (found.daily, found.by_model, found.by_key, found.daily_by_model):
+                assert sum(row.metrics.api_requests for row in rows) == found.totals.api_requests
+            assert {row.hash for row in found.by_key} <= {made.hash}
+            assert seen[-1] <= found.totals.api_requests <= sent
+            seen.append(found.totals.api_requests)
+            await asyncio.sleep(0.1)
+    await writing

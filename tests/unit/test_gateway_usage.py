@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.gateway import usage
+from tui.gateway import usage, usage_ways
 from tui.gateway.client import Client
 from tui.gateway.errors import BadAnswer, RouteMissing
 from tui.gateway.usage import Metrics, Usage
@@ -207,7 +207,7 @@ class Server:
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 async def test_every_page_is_read(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """# S22: page one alone would be a part"""
-    monkeypatch.setattr(usage, "PAGE", size)
+    monkeypatch.setattr(usage_ways, "PAGE", size)
     rows = [
         {"date": START + timedelta(days=n % 5), "key": f"k{n % 3}", "model": f"m{n % 4}", **dict.fromkeys(NUMBERS, n)}
         for n in range(30)

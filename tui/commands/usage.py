@@ -1,6 +1,7 @@
 """`litellm-tui usage`."""
 
 import argparse
+import sys
 from datetime import UTC, date
 
 from tui.commands import Clock, Refused, say, say_all
@@ -9,7 +10,7 @@ from tui.formatting import count, models_summary, money, percent
 from tui.gateway.capabilities import Action
 from tui.gateway.schema import Team
 from tui.gateway.teams import list_teams
-from tui.gateway.usage import Metrics, Usage, last_days
+from tui.gateway.usage import Metrics, Usage, last_days, month_to_date, twelve_months
 from tui.reports import Reports, Scope, refused, scopes
 from tui.startup import Session
 
@@ -31,7 +32,19 @@ async def show_usage(session: Session, clock: Clock, args: argparse.Namespace) -
     """Read the range and print it; what the release cannot tell goes to stderr."""
     scope = await choose(session, args)
     start, end = days(args, clock().astimezone(UTC).date())
-    found = await Reports(session, clock).usage(scope, start, end)
+    seen = sys.stderr.isatty()
+    try:
+        found = await Reports(session, clock).usage(
+            scope,
+            start,
+            end,
+            _say_progress if seen else None,
+            args.refresh,
+            key_models=args.json or args.by == "key",
+        )
+    finally:
+        if seen:
+            sys.stderr.write("\r\x1b[K")
     say_all(found.notes)
     if args.json:
         print_json(found.to_json())
@@ -47,7 +60,17 @@ def days(args: argparse.Namespace, today: date) -> tuple[date, date]:
     """First and last UTC day that `args` ask for, both included (S20)."""
     if args.since:
         return args.since, args.until or today
+    if args.period == "12m":
+        return twelve_months(today)
+    if args.period == "mtd":
+        return month_to_date(today)
     return last_days(PERIODS[args.period or "30d"], today)
+
+
+def _say_progress(done: int, total: int) -> None:
+    if total > 2:
+        sys.stderr.write(f"\r\x1b[Kreading usage: {done} of {total} months")
+        sys.stderr.flush()
 
 
 async def choose(session: Session, args: argparse.Namespace) -> Scope:

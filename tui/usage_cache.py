@@ -1,0 +1,100 @@
+"""Answers about usage of earlier months, kept in the user's cache folder; one file per caller, scope and month.
+
+Nothing in it is needed: what cannot be read is discarded with one line, and what cannot be written is not kept. Two
+processes may share it: a file is written whole beside its place and moved there, so the last one wins. Files are 0600
+in a folder of 0700 and hold sums, names of models, aliases and hashes of keys, no secret.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+
+from tui.files import FileError, ensure_private_dir, write_private
+from tui.gateway.usage_merge import Part
+from tui.gateway.usage_ways import Question, month_of
+
+SCHEMA = 1
+"""Of the files; others are not read."""
+LARGEST = 64 * 1024 * 1024
+"""Bytes; a larger file is none of ours."""
+
+
+def folder() -> Path:
+    """Where the files are on this system: platformdirs' cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("litellm-tui") / "usage"
+
+
+class UsageCache:
+    """What is kept for one caller at one gateway.
+
+    `caller` tells callers apart that see different rows: a hash, a role, never a secret. `notes` has a line for every
+    file that was discarded, and is for whoever shows them to empty.
+    """
+
+    def __init__(self, where: Path, url: str, caller: str) -> None:
+        self.where = where
+        self.notes: list[str] = []
+        self._whose = (url, caller)
+
+    def path(self, question: Question, month: date) -> Path:
+        """The file of the month that begins at `month`."""
+        return self.where / f"{_name(*self._whose, question.kind, question.id)}-{month:%Y-%m}.json"
+
+    async def get(self, question: Question, month: date) -> Part | None:
+        """What was put for that month; None where there is nothing that can be used."""
+        return await asyncio.to_thread(self._read, self.path(question, month), month)
+
+    async def put(self, question: Question, part: Part) -> None:
+        """Keep `part` for its month."""
+        await asyncio.to_thread(self._write, self.path(question, month_of(part.start)[0]), part)
+
+    def _read(self, path: Path, month: date) -> Part | None:
+        try:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+            raw = json.loads(content)
+            if len(content) > LARGEST or not isinstance(raw, dict) or raw.get("schema") != SCHEMA:
+                raise ValueError("not this program's")
+            part = Part.from_json(raw.get("part"))
+            if month_of(part.start)[0] != month or month_of(part.end)[0] != month:
+                raise ValueError("another month's")
+        except OSError:
+            return None
+        except (ValueError, RecursionError):
+            self.notes.append(f"A damaged file of the usage cache was discarded; {month:%Y-%m} is asked for again.")
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
+        return part
+
+    def _write(self, path: Path, part: Part) -> None:
+        text = json.dumps({"schema": SCHEMA, "part": part.to_json()}, separators=(",", ":"), allow_nan=False)
+        with contextlib.suppress(FileError):
+            ensure_private_dir(self.where)
+            write_private(path, text, exist_ok=True)
+
+    def lacks(self, version: str | None) -> set[str]:
+        """The routes that an earlier session found missing in this release of the gateway."""
+        try:
+            found = json.loads(self._routes(version).read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return set()
+        return {each for each in found if isinstance(each, str)} if isinstance(found, list) else set()
+
+    def keep_lacks(self, version: str | None, routes: set[str]) -> None:
+        """Keep what `lacks` gives."""
+        with contextlib.suppress(FileError):
+            ensure_private_dir(self.where)
+            write_private(self._routes(version), json.dumps(sorted(routes)), exist_ok=True)
+
+    def _routes(self, version: str | None) -> Path:
+        return self.where / f"{_name(*self._whose, version)}-routes.json"
+
+
+def _name(*words: str | None) -> str:
+    return hashlib.sha256(json.dumps([SCHEMA, *words]).encode()).hexdigest()[:32]
