@@ -85,7 +85,7 @@ def svg(strips: list[list[Segment]], columns: int, rows: int) -> str:
                 out.append(
                     f'<rect x="{x:.1f}" y="{y}" width="{cells * wide + 0.3:.1f}" height="{high}" fill="{ground}"/>'
                 )
-            for run in re.finditer(r"[^ ]+", segment.text):
+            for run in re.finditer(r"[^ \u00a0]+", segment.text):
                 at = 8 + (column + cell_len(segment.text[: run.start()])) * wide
                 weight = ' font-weight="bold"' if style.bold else ""
                 faint = ' opacity="0.65"' if style.dim else ""

@@ -242,11 +242,11 @@ async def test_alias_and_key_stay_at_every_size(gateway: DemoGateway, size: tupl
 
 
 async def test_hostile_names_are_text(gateway: DemoGateway) -> None:
-    gateway.add_key(key_alias="[red]x[/red] [/x] [@click=app.leave]", user_id="ada")
-    gateway.add_key(key_alias="esc\x1b[31mape\x07 \u202eright-to-left", user_id="ada")
+    gateway.add_key(key_alias="[red]x[/red][@click=q]", user_id="ada")
+    gateway.add_key(key_alias="esc\x1b[31mape[/x]\x07 \u202ertl", user_id="ada")
     gateway.add_key(key_alias="日本語の鍵", user_id="ada")
     async with running(gateway, user="ada", size=(200, 30)) as app:
-        assert "[red]x[/red] [/x] [@click=app.leave]" in app.text()
+        assert "[red]x[/red][@click=q]" in app.text()
         assert "\x1b" not in app.text() and "\u202e" not in app.text()
         assert "日本語の鍵" in app.text()
         await app.press("slash")

@@ -162,7 +162,7 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
         line.append("y", style=look.STRONG)
         line.append("\u00a0copy\u00a0id   ")
         line.append("esc", style=look.STRONG)
-        line.append(" back")
+        line.append("\u00a0back")
         for reason in dict.fromkeys(reasons):
             line.append(f"\n{plain(reason)}", style=look.WARN)
         return line

@@ -34,7 +34,7 @@ from tui.workspace import Workspace
 
 COLUMNS = (
     Column("mark", "", 1, sortable=False),
-    Column("alias", "Alias", 14, grow=True, most=44),
+    Column("alias", "Alias", 14, grow=True, most=24),
     Column("key", "Key", 5),
     Column("spend", "Spend", 8, right=True, drop=1),
     Column("budget", "Budget", 18, drop=2),
