@@ -7,17 +7,15 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui import envfile
 from tui.files import FileError, write_private
-from tui.gateway.client import Client
 from tui.gateway.redaction import printable
 from tui.gateway.rotation_records import is_secret_of
 from tui.gateway.schema import Key
-from tui.startup import Session
 
 LONGEST_SECRET = 64 * 1024
 """Characters; what is longer in a file is no key."""
@@ -160,11 +158,6 @@ def _free(name: str, folder: Path, taken: Collection[Path]) -> Path:
     if str(path).casefold() in {str(other).casefold() for other in taken}:
         return path.with_name(f"{path.stem}-{_mark(name)}.env")
     return path
-
-
-def connector(session: Session) -> Callable[[str], Client]:
-    """What `rotation.prove` takes: a client for another secret on the same gateway, with the same settings."""
-    return session.connect
 
 
 def _mark(name: str) -> str:

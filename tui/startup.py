@@ -96,11 +96,7 @@ class Trouble:
 
 def grant_for(provisioning: Provisioning, groups: list[str]) -> Grant:
     """What a new user with these Unix groups gets: the first role that fits, over the defaults (S31, S32)."""
-    values = provisioning.defaults.model_dump()
-    role = next((role for role in provisioning.roles if role.group in groups), None)
-    if role is not None:
-        metadata = {**values["metadata"], **role.metadata}
-        values |= role.model_dump(include=role.model_fields_set - {"group"}) | {"metadata": metadata}
+    values = provisioning.limits_for(groups).model_dump()
     if values["max_budget"] == "unlimited":
         values["max_budget"] = None
     return Grant(**values)

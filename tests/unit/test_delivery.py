@@ -17,7 +17,6 @@ from tui.delivery import (
     NewFile,
     Place,
     check,
-    connector,
     deliver,
     delivered,
     file_for,
@@ -171,6 +170,6 @@ async def test_a_session_connects_with_another_secret() -> None:
     held = gateway.add_key(key_alias="laptop", user_id="ada")
     settings = Settings("test", "http://demo.invalid", HeldKey(Secret(gateway.master_key)), timeout=7, read_only=True)
     session = await start(settings, transport=gateway.transport(), look=True)
-    async with session.client, connector(session)(held) as other:
+    async with session.client, session.connect(held) as other:
         assert (await other.get("/key/info"))["info"]["key_alias"] == "laptop"
         assert (other.timeout, other.read_only, other.url) == (7, True, session.client.url)

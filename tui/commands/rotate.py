@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from tui import envfile
 from tui.commands import Clock, Refused, say, say_all
 from tui.commands.output import print_json
-from tui.delivery import EnvFile, NewFile, Place, check, connector, deliver, delivered, places_for
+from tui.delivery import EnvFile, NewFile, Place, check, deliver, delivered, places_for
 from tui.files import FileError
 from tui.gateway import durations, keys, rotation
 from tui.gateway.capabilities import Action
@@ -476,7 +476,7 @@ async def _handed(session: Session, plan: Plan, successor: Successor, target: Ta
     """Prove and deliver. Where either fails nobody has the secret, so the new key is taken back."""
     label = plan.key.label
     try:
-        await rotation.prove(connector(session), successor)
+        await rotation.prove(session.connect, successor)
         _tell(f"{label}: the new key works; one call that costs nothing was made with it.")
         said = _deliver(target, successor.secret)
     except GatewayError as error:

@@ -21,8 +21,8 @@ from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished, unfinished
 from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
-from tui.screens.key_text import bar
 from tui.widgets.bars import Line
+from tui.widgets.table import bar
 from tui.workspace import Workspace
 
 ACTIONS = (
@@ -101,7 +101,9 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
             style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "")
             state = {Budget.OVER: "  over budget", Budget.NEAR: "  near its budget"}.get(budget(key), "")
             fact(
-                "Spend", f"{money(key.spend)} of {money(key.max_budget)}  {bar(part, 20)}{percent(part)}{state}", style
+                "Spend",
+                f"{money(key.spend)} of {money(key.max_budget)}  {bar(part, 20):<20}  {percent(part)}{state}",
+                style,
             )
             window = in_words(key.budget_duration) if key.budget_duration else None
             fact(

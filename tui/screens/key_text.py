@@ -7,16 +7,7 @@ from tui import look
 from tui.formatting import ago, count, models_summary, money, percent, resets, until
 from tui.gateway.schema import Key
 from tui.gateway.state import Budget, Expiry, Reason, budget, expiry, used
-from tui.widgets.table import Cell
-
-BLOCKS = " ▏▎▍▌▋▊▉█"
-
-
-def bar(part: float, cells: int) -> str:
-    """A bar of `cells` for a part of 1, in eighths of a cell; more than 1 is a full bar."""
-    eighths = round(max(0.0, min(part, 1.0)) * cells * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (BLOCKS[rest] if rest else "")).ljust(cells)
+from tui.widgets.table import Cell, bar
 
 
 def budget_cell(key: Key) -> Cell:
@@ -27,7 +18,7 @@ def budget_cell(key: Key) -> Cell:
     style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "")
     mark = {Budget.OVER: "!", Budget.NEAR: "!"}.get(budget(key), " ")
     limit = money(key.max_budget).removesuffix(".00")
-    return Cell(f"{bar(part, 5)}{mark}{percent(part):>5} {limit}", style)
+    return Cell(f"{bar(part, 5):<5}{mark}{percent(part):>5} {limit}", style)
 
 
 def end_cell(key: Key, now: datetime) -> Cell:
