@@ -162,6 +162,7 @@ async def test_the_old_key_answers_until_its_grace_ends(live: Stand, capsys: pyt
         asked = datetime.now(UTC)
         refusal = await answers(live, old.secret)
         if refusal is not None:
+            refused = datetime.now(UTC)
             break
         last_answer = asked
         assert await answers(live, successor.secret) is None
@@ -172,7 +173,8 @@ async def test_the_old_key_answers_until_its_grace_ends(live: Stand, capsys: pyt
     late = (last_answer - ending.expires_at).total_seconds()
     with capsys.disabled():
         print(f" {live.proxy.name}: last answer {late:+.2f} s from the end", end="")
-    assert asked >= ending.expires_at, "refused before its end"
+    # a call may leave before the end and be looked at after it
+    assert refused >= ending.expires_at, "refused before its end"
     assert late < 65, "later than the proxy's memory for keys lasts"
     assert await answers(live, successor.secret) is None
 
