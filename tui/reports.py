@@ -13,28 +13,36 @@ from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError
 from tui.gateway.schema import Key, Team, User
 from tui.gateway.teams import team_info
-from tui.gateway.usage import Progress, Question, Reader, Usage
+from tui.gateway.usage import Arrived, Metrics, Part, Progress, Question, Reader, Usage
 from tui.gateway.users import user_info
 from tui.startup import Session
 from tui.usage_cache import UsageCache
 
 FRESH = timedelta(seconds=60)
 """How long a report is shown again without asking anew."""
+MOST_REPORTS = 24
+"""Reports that are kept in memory; a year of a busy gateway takes several megabytes."""
 KEY_MODELS_DAYS = 31
 """Longest range for which the models of each key are asked for unasked: they cost a call per model and month."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Whose usage. `id` is a user id, a team id, a key's hash, or "" for everyone; `label` is for eyes."""
+    """Whose usage. `id` is a user id, a team id, a key's hash, or "" for everyone; `label` is for eyes.
+
+    `key` (a key's hash) and `models` (`ModelUsage.names`) narrow it to the rows of that key, and of these models. A row
+    of no known key or model cannot be narrowed to.
+    """
 
     kind: Literal["user", "team", "key", "everyone"]
     id: str = ""
     label: str = ""
+    key: str = ""
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class BudgetCounter:
     """The budget counter of a record: its own spend in USD (S25), not that of the days shown."""
 
     spend: float
@@ -45,12 +53,17 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One answer: the usage of `scope`, the budget beside it, and when it was read (UTC)."""
+    """One answer: the usage of `scope`, the budget beside it, and when it was read (UTC).
+
+    `calls` is how many calls the usage took, `cached` says that it is of an earlier time, from the cache (`peek`).
+    """
 
     scope: Scope
     usage: Usage
-    budget: Budget | None
+    budget: BudgetCounter | None
     at: datetime
+    calls: int = 0
+    cached: bool = False
 
 
 def scopes(session: Session) -> list[Scope]:
@@ -99,7 +112,7 @@ class Reports:
             session.server,
             session.rights.sees_all,
             pages_only=not _all_usage_routes(session.rights.routes),
-            today=lambda: self.today,
+            now=clock,
             lacks=self._cache.lacks(version) if self._cache else set(),
         )
         self._lacked = len(self._reader.lacks)
@@ -124,21 +137,29 @@ class Reports:
     async def peek(self, scope: Scope, start: date, end: date) -> Report | None:
         """What the cache holds of these days, for a first paint; `at` is its age. None where a month is not there.
 
-        Nothing is asked. The present month is as it was when it was read last, so days may be missing at its end.
+        Nothing is asked, and there is no budget. The last days may be missing: those after the present month, or a
+        month before it, was read last.
         """
-        if self._cache is None:
+        if self._cache is None or scope.models:
             return None
-        parts = []
+        parts: list[Part] = []
+        oldest = self._clock().astimezone(UTC)
         for first, last in usages.months(start, end):
             part = await self._cache.get(_question(scope), first.replace(day=1))
-            if part is None or part.start > first:
-                return None
-            if part.end < last and last != end:
+            if part is None and parts and parts[-1].end >= parts[-1].at.date():
+                # it was the present month when it was read, so there was no more
+                break
+            if part is None or not part.start <= first <= part.end:
                 return None
             parts.append(part.cut(first, last))
-        oldest = min((part.at for part in parts if not usages.final(part)), default=self._clock().astimezone(UTC))
-        self._cache.notes.clear()
-        return Report(scope, usages.views(parts, start, end, oldest), None, oldest)
+            if not usages.final(part):
+                oldest = min(oldest, part.at)
+            if part.end < last:
+                break
+        if not parts or parts[-1].end < min(end, parts[-1].at.date()):
+            return None
+        found = await asyncio.to_thread(usages.views, parts, start, end, oldest)
+        return Report(scope, found, None, oldest, cached=True)
 
     async def read(
         self,
@@ -149,17 +170,23 @@ class Reports:
         refresh: bool = False,
         *,
         key_models: bool | None = None,
+        arrived: Arrived | None = None,
     ) -> Report:
         """Ask for the UTC days `start` to `end`, both included; settled months come from the cache unless `refresh`.
 
-        `progress` is told `(done, total)` in months. `key_models` as for `usage`. Raises `GatewayError`; what was read
+        `progress` is told `(done, total)` in months, `arrived` the views over the months that have come so far, each
+        time one has, but for the last. `key_models` as for `usage`. Raises `GatewayError`; what was read
         before stays then.
         """
         found, budget = await asyncio.gather(
-            self.usage(scope, start, end, progress, refresh, key_models=key_models), self._budget(scope)
+            self.usage(scope, start, end, progress, refresh, key_models=key_models, arrived=arrived),
+            self._budget(scope),
         )
-        report = Report(scope, found, budget, self._clock().astimezone(UTC))
+        report = Report(scope, found, budget, self._clock().astimezone(UTC), found.calls)
+        self._kept.pop((scope, start, end), None)
         self._kept[scope, start, end] = report
+        while len(self._kept) > MOST_REPORTS:
+            del self._kept[next(iter(self._kept))]
         return report
 
     async def usage(
@@ -171,6 +198,7 @@ class Reports:
         refresh: bool = False,
         *,
         key_models: bool | None = None,
+        arrived: Arrived | None = None,
     ) -> Usage:
         """The same without the budget, and not kept in memory: what another period is compared with.
 
@@ -188,6 +216,7 @@ class Reports:
             refresh=refresh,
             key_models=key_models,
             progress=progress,
+            arrived=arrived,
         )
         notes = list(found.notes)
         if scope.kind == "team" and not rights.sees_all and scope.id not in rights.admin_of:
@@ -195,22 +224,39 @@ class Reports:
         if self._cache:
             notes += dict.fromkeys(self._cache.notes)
             self._cache.notes.clear()
-            if len(self._reader.lacks) != self._lacked:
-                self._lacked = len(self._reader.lacks)
-                self._cache.keep_lacks(self._session.server.version, self._reader.lacks)
+        self._keep_lacks()
         return replace(found, notes=notes)
 
-    async def _budget(self, scope: Scope) -> Budget | None:
+    async def totals(self, scope: Scope, start: date, end: date) -> Metrics:
+        """Only the sums of these days, the cheapest way: what a total is compared with. Raises `GatewayError`.
+
+        A small call for a month where the release exports, none for months that the cache has, else as for `usage`.
+        """
+        found = await self._reader.totals(_question(scope), start, end, kept=self._cache)
+        self._keep_lacks()
+        return found
+
+    def _keep_lacks(self) -> None:
+        if self._cache and len(self._reader.lacks) != self._lacked:
+            self._lacked = len(self._reader.lacks)
+            self._cache.keep_lacks(self._session.server.version, self._reader.lacks)
+
+    async def _budget(self, scope: Scope) -> BudgetCounter | None:
+        """The counter that the rows of `scope` count against: a narrowed key's own, and none for some models alone."""
         session = self._session
+        if scope.models or (scope.kind == "everyone" and not scope.key):
+            return None
         kept: User | Team | Key | None = None
-        if scope.kind == "user" and scope.id == session.user_id:
+        if scope.key:
+            kept = next((key for key in session.keys if key.hash == scope.key), None)
+        elif scope.kind == "user" and scope.id == session.user_id:
             kept = session.user
         elif scope.kind == "team":
             kept = next((team for team in session.teams if team.team_id == scope.id), None)
         elif scope.kind == "key":
             kept = session.caller.key
         record = kept
-        if scope.kind != "everyone" and session.rights.why_not(Action.LIST_KEYS) is None:
+        if session.rights.why_not(Action.LIST_KEYS) is None:
             try:
                 record = await self._record(scope) or kept
             except GatewayError:
@@ -218,10 +264,12 @@ class Reports:
                 record = kept
         if record is None:
             return None
-        return Budget(record.spend, record.max_budget, record.budget_duration, record.budget_reset_at)
+        return BudgetCounter(record.spend, record.max_budget, record.budget_duration, record.budget_reset_at)
 
     async def _record(self, scope: Scope) -> User | Team | Key | None:
         client = self._session.client
+        if scope.key:
+            return await keys.key_info(client, scope.key)
         if scope.kind == "team":
             return await team_info(client, scope.id)
         if scope.kind == "key":
@@ -230,7 +278,7 @@ class Reports:
 
 
 def _question(scope: Scope) -> Question:
-    return Question(scope.kind, scope.id)
+    return Question(scope.kind, scope.id, scope.key, scope.models)
 
 
 def _all_usage_routes(routes: tuple[str, ...]) -> bool:

@@ -1,12 +1,14 @@
 """Models, teams and usage on every gateway (S13, S14, S20-S24)."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from tests.conftest import Stand
 from tui.gateway import capabilities, models, teams, usage
 from tui.gateway.errors import NotFound
+from tui.gateway.usage import Metrics, Question, Reader, Usage
 
 DAY = date(2026, 1, 5)
 
@@ -91,3 +93,68 @@ async def test_usage_of_a_team_that_used_nothing(gateway: Stand) -> None:
     """# S24"""
     found = await usage.team_usage(gateway.admin, await gateway.team(), DAY, DAY)
     assert found.totals.empty
+
+
+SEEDED = "seed-user-1"
+
+
+async def spender(gateway: Stand, start: date) -> str:
+    """Somebody who used several keys and models in the week from `start`: the seeded user on a real gateway."""
+    if gateway.demo is None:
+        return SEEDED
+    user_id = await gateway.user()
+    hashes = [(await gateway.key(user_id, f"key{number}")).hash for number in range(3)]
+    for number in range(60):
+        gateway.demo.add_usage(
+            date=(start + timedelta(days=number % 7)).isoformat(),
+            user_id=user_id,
+            api_key=hashes[number % 3],
+            model=("gpt-4o", "openai/gpt-4o", "claude", "openai/model-1")[number % 4],
+            spend=number / 256,
+            prompt_tokens=number,
+            api_requests=number + 1,
+            successful_requests=number,
+            failed_requests=1,
+        )
+    return user_id
+
+
+def same(one: Metrics, other: Metrics) -> bool:
+    """Sums of dollars depend on their order."""
+    return one.counts(other) and one.spend == pytest.approx(other.spend, abs=1e-9)
+
+
+@pytest.mark.parametrize("pages", [False, True], ids=["cheapest", "pages"])
+async def test_each_row_is_the_report_narrowed_to_it(gateway: Stand, pages: bool) -> None:
+    """# S20 S22 S23: every model, key and day of a week, and the sums alone"""
+    start, end = usage.last_days(7, usage.utc_today() - timedelta(days=1))
+    user_id = await spender(gateway, start)
+    reader = Reader(gateway.admin, gateway.server, True, pages_only=pages)
+
+    async def read(first: date = start, last: date = end, **narrow: Any) -> Usage:
+        return await reader.read(Question("user", user_id, **narrow), first, last)
+
+    wide = await read()
+    if user_id == SEEDED and wide.totals.empty:
+        pytest.skip("this proxy has not been seeded: ../shared/proxy/proxy seed")
+    assert len(wide.by_model) > 2 and len(wide.by_key) > 2
+    for model in wide.by_model:
+        found = await read(models=tuple(model.names))
+        assert same(found.totals, model.metrics)
+        assert [row.model for row in found.by_model] == [model.model]
+        days = {row.date: row.metrics for row in wide.daily_by_model if row.model == model.model}
+        assert all(same(row.metrics, days.get(row.date, Metrics())) for row in found.daily)
+        assert same(await reader.totals(Question("user", user_id, models=tuple(model.names)), start, end), found.totals)
+    crossed = Metrics()
+    for key in wide.by_key:
+        found = await read(key=key.hash)
+        assert same(found.totals, key.metrics)
+        assert [(row.hash, row.alias) for row in found.by_key] == [(key.hash, key.alias)]
+        one = await read(key=key.hash, models=tuple(wide.by_model[0].names))
+        crossed.add(one.totals)
+        of_key = {row.model: row.metrics for row in found.by_model}
+        assert same(one.totals, of_key.get(wide.by_model[0].model, Metrics()))
+    assert same(crossed, wide.by_model[0].metrics)
+    for day in wide.daily:
+        assert same((await read(day.date, day.date)).totals, day.metrics)
+    assert same(await reader.totals(Question("user", user_id), start, end), wide.totals)

@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from tui.gateway import usage, usage_ways
 from tui.gateway.client import Client
 from tui.gateway.errors import BadAnswer, RouteMissing
-from tui.gateway.usage import Metrics, Usage
+from tui.gateway.usage import Metrics, Question, Reader, Usage
 
 START = date(2026, 1, 1)
 END = START + timedelta(days=4)
@@ -119,6 +120,7 @@ def test_one_name_for_a_model() -> None:
         "azure/llama": 1,
         "vertex/llama": 1,
     }
+    assert {row.model: row.names for row in found.by_model}["openai/gpt-4o"] == ["gpt-4o", "openai/gpt-4o"]
     assert found.by_key[0].models == ["openai/gpt-4o", "llama", "azure/llama", "vertex/llama"]
 
 
@@ -221,6 +223,73 @@ async def test_every_page_is_read(monkeypatch: pytest.MonkeyPatch, size: int) ->
         assert len(server.calls) == 1
 
 
+class Unsteady(Server):
+    """As old releases: the rows of a day come in another order for every page. It honours `model` and `api_key`."""
+
+    def __init__(self, rows: list[dict[str, Any]], seed: int) -> None:
+        super().__init__(rows)
+        self.rng = random.Random(seed)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        asked, rows = request.url.params, list(self.rows)
+        for name, column in (("model", "model"), ("api_key", "key")):
+            if asked.get(name):
+                rows = [row for row in rows if row[column] == asked[name]]
+        self.rng.shuffle(rows)
+        every, self.rows = self.rows, rows
+        try:
+            return super().__call__(request)
+        finally:
+            self.rows = every
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("unnamed", ["", "model", "key"])
+async def test_a_day_of_many_pages_in_no_stable_order(monkeypatch: pytest.MonkeyPatch, seed: int, unnamed: str) -> None:
+    """# S22: no row is lost or counted twice, those that name no model or no key included"""
+    monkeypatch.setattr(usage_ways, "PAGE", 6)
+    rows = [
+        {"date": START, "key": f"k{n % 5}", "model": f"m{n % 4}", **dict.fromkeys(NUMBERS, 2**n)} for n in range(20)
+    ]
+    for row in rows[::7] if unnamed else []:
+        row[unnamed] = ""
+    server = Unsteady(rows, seed)
+    found = await usage.usage(server.client(), START, START, None)
+    want = usage.merge(page(rows), START, START)
+    assert found.totals == want.totals
+    assert found.by_model == want.by_model
+    assert found.by_key == [
+        replace(row, models=mine.models) for row, mine in zip(want.by_key, found.by_key, strict=True)
+    ]
+    assert found.daily_by_model == want.daily_by_model
+    assert found.notes == []
+
+
+async def test_a_day_in_a_stable_order_is_read_twice_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """# S22: 20 rows are four pages of six, and five of four; the range itself took one"""
+    monkeypatch.setattr(usage_ways, "PAGE", 6)
+    rows = [{"date": START, "key": f"k{n}", "model": "m", **dict.fromkeys(NUMBERS, n)} for n in range(20)]
+    server = Server(rows)
+    found = await usage.usage(server.client(), START, START, None)
+    assert found.totals.spend == sum(range(20))
+    assert [call["page"] for call in server.calls if call["page_size"] == "6"] == ["1", "2", "3", "4"]
+    assert [call["page"] for call in server.calls if call["page_size"] == "4"] == ["1", "2", "3", "4", "5"]
+    assert len(server.calls) == 9
+
+
+async def test_what_cannot_be_told_apart_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """# S22: rows that name neither model nor key, in no stable order"""
+    monkeypatch.setattr(usage_ways, "PAGE", 6)
+    rows = [{"date": START, "key": f"k{n}", "model": "m", **dict.fromkeys(NUMBERS, 1)} for n in range(5)]
+    rows += [{"date": START, "key": "", "model": "", **dict.fromkeys(NUMBERS, n)} for n in range(20)]
+    found = await usage.usage(Unsteady(rows, 1).client(), START, START, None)
+    assert found.notes == [f"{START}: {usage_ways.UNNAMED_NOTE}"]
+    assert {row.model: row.metrics.api_requests for row in found.by_model}["m"] == 5
+    for view in (found.by_key, found.by_model):
+        assert sum(row.metrics.api_requests for row in view) == found.totals.api_requests
+        assert all(row.metrics == row.metrics.above_zero() for row in view)
+
+
 async def test_a_release_that_ignores_the_user_is_found_out() -> None:
     """# S22: 1.74 gives an admin everyone's rows; the sum of the user's keys is taken, and said to be"""
 
@@ -239,6 +308,10 @@ async def test_a_release_that_ignores_the_user_is_found_out() -> None:
     found = await usage.usage(client, START, START, "ada", admin=True)
     assert (found.totals.api_requests, sorted(row.hash for row in found.by_key)) == (2, ["k1", "k2"])
     assert "cannot narrow usage to a user" in found.notes[0]
+    reader = Reader(client, admin=True, pages_only=True)
+    found = await reader.read(Question("user", "ada", key="k2"), START, START)
+    assert [row.hash for row in found.by_key] == ["k2"]
+    assert (await reader.read(Question("user", "ada", key="other"), START, START)).totals.empty
 
 
 async def test_nothing_and_no_such_thing() -> None:

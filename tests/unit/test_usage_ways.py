@@ -1,7 +1,10 @@
 """The ways to ask for usage agree, each row counts once, and no more is asked than needed (S20-S24, S44)."""
 
 import asyncio
-from datetime import UTC, date, datetime, timedelta
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.demo import DemoGateway
-from tui.gateway import usage, usage_ways
+from tui.gateway import usage, usage_reader, usage_ways
 from tui.gateway.capabilities import Server
 from tui.gateway.client import Client
 from tui.gateway.errors import ServerFailed
 from tui.gateway.usage import Metrics, Question, Reader, Usage
-from tui.gateway.usage_merge import Part, part_of, views
+from tui.gateway.usage_merge import Part, agree, part_of, views
 from tui.usage_cache import UsageCache
 
 TODAY = date(2026, 3, 20)
@@ -48,10 +51,14 @@ def demo(rows: list[dict[str, Any]], version: str = "1.108.0") -> DemoGateway:
     return gateway
 
 
+def noon(day: date) -> datetime:
+    return datetime.combine(day, time(12), UTC)
+
+
 def reader(gateway: DemoGateway, **more: Any) -> Reader:
     """An admin's reader of it."""
     client = Client("http://demo.invalid", gateway.master_key, transport=gateway.transport())
-    return Reader(client, Server(gateway.version), True, today=lambda: TODAY, **more)
+    return Reader(client, Server(gateway.version), True, now=lambda: noon(TODAY), **more)
 
 
 def shown(found: Usage, models: bool = True) -> dict[str, Any]:
@@ -97,6 +104,66 @@ def test_the_ways_agree(rows: list[dict[str, Any]], question: Question) -> None:
         for row in view:
             sums.add(row.metrics)
         assert sums == found[0].totals
+
+
+@given(
+    st.lists(ROW, max_size=15),
+    st.sampled_from([ADA, Question("everyone"), Question("team", "red"), Question("key", "a" * 64)]),
+    st.sampled_from([{}, {"pages_only": True}, {"lacks": {"export"}}]),
+    st.sampled_from([2, 1000]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_narrowing_takes_the_whole_apart(
+    rows: list[dict[str, Any]], question: Question, way: dict[str, Any], size: int
+) -> None:
+    """# S22 S23: each row of a table is the report narrowed to it, and together they are the whole"""
+
+    async def ask() -> None:
+        gateway = demo(rows)
+
+        async def read(**narrow: Any) -> Usage:
+            return await reader(gateway, **way).read(replace(question, **narrow), START, TODAY, key_models=size == 2)
+
+        wide = await read()
+        no_model = sum(row.metrics.api_requests for row in wide.by_model if row.model == usage.NO_MODEL)
+        told = 0
+        for row in wide.by_model:
+            if row.model != usage.NO_MODEL:
+                found = await read(models=tuple(row.names))
+                told += found.totals.api_requests
+                assert (found.totals, [each.model for each in found.by_model]) == (row.metrics, [row.model])
+                assert found.daily_by_model == [each for each in wide.daily_by_model if each.model == row.model]
+        assert told + no_model == wide.totals.api_requests
+        told = sum(row.metrics.api_requests for row in wide.by_key if not row.hash)
+        crossed = Metrics()
+        for key in wide.by_key:
+            if not key.hash:
+                continue
+            found = await read(key=key.hash)
+            told += found.totals.api_requests
+            assert (found.totals, [each.hash for each in found.by_key]) == (key.metrics, [key.hash])
+            assert sorted(found.by_key[0].models) == sorted(set(found.by_key[0].models))
+            for model in found.by_model:
+                if model.model != usage.NO_MODEL:
+                    one = await read(key=key.hash, models=tuple(model.names))
+                    assert (one.totals, len(one.by_model), len(one.by_key)) == (model.metrics, 1, 1)
+                    crossed.add(one.totals)
+        assert told == wide.totals.api_requests
+        named = [row for row in rows if row["api_key"] and row["model"] and is_of(question, row)]
+        assert crossed.api_requests == sum(row["api_requests"] for row in named)
+        assert (await read(models=("",))).totals.empty
+
+    whole, usage_ways.PAGE = usage_ways.PAGE, size
+    try:
+        asyncio.run(ask())
+    finally:
+        usage_ways.PAGE = whole
+
+
+def is_of(question: Question, row: dict[str, Any]) -> bool:
+    """Whether the question is about the row."""
+    name = {"user": "user_id", "team": "team_id", "key": "api_key"}.get(question.kind)
+    return name is None or row[name] == question.id
 
 
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 800))
@@ -192,7 +259,7 @@ async def test_a_month_is_not_settled_for_three_days(cache: UsageCache) -> None:
     gateway = demo(year())
     for day, final in ((date(2026, 3, 3), False), (date(2026, 3, 4), True)):
         mine = reader(gateway)
-        mine.today = lambda day=day: day  # type: ignore[misc]
+        mine.now = partial(noon, day)
         gateway.calls.clear()
         await mine.read(ADA, date(2026, 2, 1), date(2026, 2, 28), kept=cache)
         gateway.calls.clear()
@@ -276,7 +343,21 @@ async def test_rows_that_never_stop_coming_leave_views_that_agree() -> None:
     found = await reader(gateway).read(ADA, TODAY - timedelta(days=19), TODAY)
     for view in (found.by_model, found.by_key, found.daily, found.daily_by_model):
         assert sum(row.metrics.spend for row in view) == found.totals.spend
+        assert all(row.metrics == row.metrics.above_zero() for row in view)
     assert len(gateway.calls) < 10
+    assert found.notes == [usage_ways.LATE_NOTE]
+    assert "no key" in {row.label for row in found.by_key}
+
+
+def test_views_agree_without_a_sum_below_zero() -> None:
+    """# S21: whichever of models and keys knows of more"""
+    part = Part(START, START, NOW)
+    part.add_cell(START, "m", Metrics(1.0, api_requests=5, prompt_tokens=2))
+    part.add_key(START, "k", Metrics(3.0, api_requests=4, prompt_tokens=7))
+    agree(part)
+    assert part.unlike() == []
+    assert part.keys[START, ""] == Metrics(api_requests=1)
+    assert part.cells[START, usage.NO_MODEL] == Metrics(2.0, prompt_tokens=5)
 
 
 async def test_what_was_kept_of_an_open_month_is_not_taken_for_all_of_it(cache: UsageCache) -> None:
@@ -313,6 +394,126 @@ async def test_cancelling_stops_the_calls_and_keeps_whole_months(cache: UsageCac
     assert await cache.get(ADA, date(2025, 12, 1)) is None
 
 
+@pytest.mark.parametrize("calls", [1, 2, 3, 7, 12, 20])
+async def test_cancelled_at_any_call_the_months_that_came_stay(cache: UsageCache, calls: int) -> None:
+    """# S22: nothing is asked after it, and what is kept is right and is not asked for again"""
+    gateway, reached, again, seen = demo(year()), asyncio.Event(), False, 0
+
+    async def hold(_: httpx.Request) -> None:
+        nonlocal seen
+        seen += 1
+        if seen >= calls and not again:
+            reached.set()
+            await asyncio.Event().wait()
+
+    gateway.intercept("GET", "*", hold, times=-1)
+    span = usage.twelve_months(TODAY)
+    arrived: list[Usage] = []
+    task = asyncio.create_task(reader(gateway).read(ADA, *span, kept=cache, arrived=arrived.append))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    sent, again = seen, True
+    months = [first for first, _ in usage.months(*span)]
+    kept = {month for month in months if await cache.get(ADA, month)}
+    assert len(kept) >= len(arrived)
+    gateway.calls.clear()
+    found = await reader(gateway).read(ADA, *span, kept=cache)
+    assert shown(found) == shown(await reader(demo(year())).read(ADA, *span))
+    asked = {call.params["start_date"] for call in gateway.calls}
+    assert asked == {month.isoformat() for month in months if month not in kept or month == months[-1]}
+    assert seen == sent + len(gateway.calls)
+
+
+async def test_months_are_told_as_they_come() -> None:
+    """# S22: the latest first, each with all that came before it; the last one is the answer itself"""
+    gateway, order = demo(year()), list[str]()
+    span = usage.twelve_months(TODAY)
+    seen: list[Usage] = []
+
+    def arrived(found: Usage) -> None:
+        seen.append(found)
+        order.append("months")
+
+    found = await reader(gateway).read(
+        ADA, *span, arrived=arrived, progress=lambda done, total: order.append(f"{done} of {total}")
+    )
+    assert order[:4] == ["0 of 12", "1 of 12", "months", "2 of 12"] and order[-1] == "12 of 12"
+    assert len(seen) == 11
+    days = [sum(not row.metrics.empty for row in each.daily) for each in seen]
+    assert days == sorted(days) and days[-1] < 365
+    for each in seen:
+        assert not each.daily[-1].metrics.empty
+        assert sum(row.metrics.spend for row in each.by_key) == each.totals.spend
+        assert (each.start, each.end) == span
+    # every day that was told is the day of the answer
+    assert [row for row in seen[-1].daily if not row.metrics.empty] == found.daily[-days[-1] :]
+    assert found.calls == len(gateway.calls) > seen[0].calls > 0
+
+
+async def test_long_views_are_made_off_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told and answered: the screen goes on drawing meanwhile."""
+    made: list[int] = []
+
+    def noted(*args: Any) -> Usage:
+        made.append(threading.get_ident())
+        return views(*args)
+
+    monkeypatch.setattr(usage_reader, "views", noted)
+    for limit, here in ((0, False), (10**6, True)):
+        monkeypatch.setattr(usage_reader, "LONG_VIEWS", limit)
+        made.clear()
+        told: list[Usage] = []
+        await reader(demo(year())).read(ADA, *usage.twelve_months(TODAY), arrived=told.append)
+        assert {ident == threading.get_ident() for ident in made} == {here}
+        assert told
+
+
+@given(st.lists(ROW, max_size=20), st.sampled_from([ADA, Question("everyone"), Question("team", "red")]))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_totals_alone_are_those_of_the_report(rows: list[dict[str, Any]], question: Question) -> None:
+    """# S22: whatever the way, narrowed or not"""
+
+    async def ask() -> None:
+        for narrow in ({}, {"key": "a" * 64}, {"models": ("gpt-4o", "openai/gpt-4o")}):
+            narrowed = replace(question, **narrow)
+            for way in ({}, {"pages_only": True}):
+                want = (await reader(demo(rows), **way).read(narrowed, START, TODAY)).totals
+                assert await reader(demo(rows), **way).totals(narrowed, START, TODAY) == want
+
+    asyncio.run(ask())
+
+
+async def test_totals_cost_a_call_a_month_or_none(cache: UsageCache) -> None:
+    """# S22 S24: what an earlier period was, for comparison"""
+    gateway, span = demo(year()), usage.previous(*usage.last_days(90, TODAY))
+    mine = reader(gateway)
+    assert (await mine.totals(ADA, *span)).spend == 90 * 3
+    assert (mine.calls, paths(gateway)) == (4, ["/export"] * 4)
+    assert {call.params["export_type"] for call in gateway.calls} == {"daily"}
+    await reader(gateway).read(ADA, *usage.twelve_months(TODAY), kept=cache)
+    gateway.calls.clear()
+    assert (await mine.totals(ADA, *span, kept=cache)).spend == 90 * 3
+    assert gateway.calls == []
+    old = reader(demo(year(), "1.83.0"))
+    old.server = Server("1.108.0")
+    assert (await old.totals(ADA, *span)).spend == 90 * 3
+    assert "export" in old.lacks
+
+
+@pytest.mark.parametrize("version", ["1.74.0", "1.83.0", "1.108.0"])
+async def test_every_call_is_counted(version: str) -> None:
+    """# S22: so that a screen can tell what a comparison costs"""
+    gateway = demo(year(), version)
+    mine = reader(gateway)
+    for question in (ADA, Question("everyone"), Question("everyone", models=("m1", "m2")), Question("key", "1" * 64)):
+        before = len(gateway.calls)
+        found = await mine.read(question, START, TODAY, key_models=True)
+        assert found.calls == len(gateway.calls) - before > 0
+    assert mine.calls == len(gateway.calls)
+
+
 async def test_no_more_than_two_calls_at_a_time_and_the_first_error_ends_all() -> None:
     """# S22: the gateway serves others too"""
     gateway, now, most = demo(year()), 0, 0
@@ -340,6 +541,35 @@ async def test_a_month_that_fits_one_page_is_one_call() -> None:
     found = await reader(gateway).read(ADA, *usage.last_days(30, TODAY), key_models=True)
     assert {row.hash[0]: row.models for row in found.by_key} == {"0": ["m0"], "1": ["m1"], "2": ["m2"]}
     assert paths(gateway) == [""]
+
+
+async def test_one_key_or_model_is_one_small_call_a_month() -> None:
+    """# S22: an export of the models of a key, or of the keys of a model, says both"""
+    gateway = demo([{**row, "model": f"m{n % 4}"} for n, row in enumerate(year())])
+    for narrow, kind in (
+        ({"key": "1" * 64}, "daily_with_models"),
+        ({"models": ("m1",)}, "daily_with_keys"),
+        ({"key": "1" * 64, "models": ("m1",)}, "daily"),
+    ):
+        gateway.calls.clear()
+        found = await reader(gateway).read(replace(ADA, **narrow), START, TODAY, key_models=True)
+        assert [call.params["export_type"] for call in gateway.calls if call.path.endswith("/export")] == [kind] * 3
+        # one list of the keys for their teams, which is not asked for again
+        assert paths(gateway).count("/aggregated/keys") <= 2
+        assert found.totals.spend > 0
+        assert all(row.models for row in found.by_key)
+
+
+async def test_what_is_narrowed_to_a_key_is_kept_apart(cache: UsageCache) -> None:
+    """# S22: and what is narrowed to models is not kept"""
+    gateway, month = demo(year()), (date(2026, 1, 1), date(2026, 1, 31))
+    for question in (ADA, replace(ADA, key="1" * 64), replace(ADA, key="2" * 64), replace(ADA, models=("m1",))):
+        spent = (await reader(gateway).read(question, *month, kept=cache)).totals.spend
+        assert spent == (93.0 if question == ADA else 31.0)
+    assert len(list(cache.where.iterdir())) == 3
+    gateway.calls.clear()
+    found = await reader(gateway).read(replace(ADA, key="2" * 64), *month, kept=cache)
+    assert ([row.hash[0] for row in found.by_key], gateway.calls) == (["2"], [])
 
 
 async def test_what_everyone_used_does_not_come_user_by_user() -> None:

@@ -1,6 +1,6 @@
 """Usage of a user, a team, a key or everyone over UTC days, every row counted once (S20-S26).
 
-`Reader` (of `usage_ways`) asks one server for one caller; the functions here are for a single question of short range.
+`Reader` asks one server for one caller; the functions here are for a single question of short range.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -19,10 +19,12 @@ from tui.gateway.usage_merge import (
     merge,
     views,
 )
-from tui.gateway.usage_ways import Kept, Progress, Question, Reader, final, months
+from tui.gateway.usage_question import Arrived, Kept, Progress, Question, final, months
+from tui.gateway.usage_reader import Reader
 
 __all__ = [
     "NO_MODEL",
+    "Arrived",
     "DayModelUsage",
     "DayUsage",
     "Kept",

@@ -50,9 +50,23 @@ class Metrics:
             left.spend = 0.0
         return left
 
+    def above_zero(self) -> "Metrics":
+        """These sums with 0 for every one below it."""
+        return Metrics(**{name: max(getattr(self, name), 0) for name in _ALL})
+
     def counts(self, other: "Metrics") -> bool:
         """Whether every whole number is the same in `other`; sums of dollars depend on their order."""
         return all(getattr(self, name) == getattr(other, name) for name in _COUNTS)
+
+    @property
+    def per_thousand_requests(self) -> float | None:
+        """USD per 1,000 requests; None without requests."""
+        return self.spend / self.api_requests * 1000 if self.api_requests else None
+
+    @property
+    def per_million_tokens(self) -> float | None:
+        """USD per million tokens, in and out together; None without tokens."""
+        return self.spend / self.total_tokens * 1e6 if self.total_tokens else None
 
     @property
     def empty(self) -> bool:
@@ -74,10 +88,14 @@ class DayUsage:
 
 @dataclass(slots=True)
 class ModelUsage:
-    """One model, under the name that LiteLLM recorded; `x` is counted with `provider/x` where both occur (S23)."""
+    """One model, under the name that LiteLLM recorded; `x` is counted with `provider/x` where both occur (S23).
+
+    `names` has every recorded name that is counted here, sorted: a question narrowed to them has exactly these rows.
+    """
 
     model: str
     metrics: Metrics = field(default_factory=Metrics)
+    names: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -111,7 +129,10 @@ class DayModelUsage:
 
 @dataclass(slots=True)
 class Usage:
-    """The views of S21 over `start` to `end`, both included. `notes` say what this release cannot tell."""
+    """The views of S21 over `start` to `end`, both included. `notes` say what this release cannot tell.
+
+    `calls` is how many calls it took.
+    """
 
     start: date
     end: date
@@ -122,6 +143,7 @@ class Usage:
     by_key: list[KeyUsage] = field(default_factory=list)
     daily_by_model: list[DayModelUsage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    calls: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As the `usage --json` command prints it: dates as ISO 8601, numbers as numbers."""
@@ -221,6 +243,40 @@ class Part:
             if not by_model.get(day, Metrics()).counts(by_key.get(day, Metrics()))
         )
 
+    def on(self, day: date) -> tuple[Metrics, Metrics]:
+        """The sums of one day: of its models, and of its keys."""
+        return _by_day(self.cells, day).get(day, Metrics()), _by_day(self.keys, day).get(day, Metrics())
+
+    @property
+    def size(self) -> int:
+        """How many sums it has."""
+        return len(self.cells) + len(self.keys)
+
+    @property
+    def totals(self) -> Metrics:
+        """The sums of all its rows."""
+        found = Metrics()
+        for sums in self.cells.values():
+            found.add(sums)
+        return found
+
+    def same(self, other: "Part") -> bool:
+        """Whether every whole number is the same in `other`."""
+        return all(
+            mine.keys() == others.keys() and all(sums.counts(others[where]) for where, sums in mine.items())
+            for mine, others in ((self.cells, other.cells), (self.keys, other.keys))
+        )
+
+    def of_no_model(self, hash: str) -> "Part":
+        """The rows that name no model, of a part with the rows of one key alone."""
+        found = Part(self.start, self.end, self.at)
+        for (day, model), sums in self.cells.items():
+            if model == NO_MODEL:
+                found.add_cell(day, model, sums)
+                found.add_key(day, hash, sums)
+        found.names = dict(self.names)
+        return found
+
     def replace(self, days: Iterable[date], other: "Part") -> None:
         """Take these days from `other` instead."""
         gone = set(days)
@@ -273,10 +329,11 @@ class Part:
         return part
 
 
-def _by_day(table: Mapping[tuple[date, str], Metrics]) -> dict[date, Metrics]:
+def _by_day(table: Mapping[tuple[date, str], Metrics], only: date | None = None) -> dict[date, Metrics]:
     found: dict[date, Metrics] = {}
     for (day, _), sums in table.items():
-        found.setdefault(day, Metrics()).add(sums)
+        if only is None or day == only:
+            found.setdefault(day, Metrics()).add(sums)
     return found
 
 
@@ -299,9 +356,12 @@ def _table(rows: Any, start: date, end: date) -> dict[tuple[date, str], Metrics]
     return found
 
 
-def part_of(days: Iterable[dict[str, Any]], start: date, end: date) -> Part:
-    """The sums of LiteLLM's day records, in any order and any split into pages; days beyond the range are left out."""
-    part = Part(start, end, datetime.now(UTC), models={})
+def part_of(days: Iterable[dict[str, Any]], start: date, end: date, at: datetime | None = None) -> Part:
+    """The sums of LiteLLM's day records, in any order and any split into pages; days beyond the range are left out.
+
+    They are as of `at`, which is now unless said.
+    """
+    part = Part(start, end, at or datetime.now(UTC), models={})
     ordered = sorted((found for row in days if (found := _day(row)) and start <= found[0] <= end), key=_first)
     for day, row in ordered:
         whole_day = Metrics.of(row.get("metrics"))
@@ -314,7 +374,7 @@ def part_of(days: Iterable[dict[str, Any]], start: date, end: date) -> Part:
             for hash, raw_key in mapping(mapping(raw).get("api_key_breakdown")).items():
                 _name(part, hash, raw_key)
                 part.used(hash, model)
-        if not (left := whole_day.without(named)).empty:
+        if not (left := whole_day.without(named).above_zero()).empty:
             part.add_cell(day, NO_MODEL, left)
         named = Metrics()
         by_hash = mapping(breakdown.get("api_keys"))
@@ -327,9 +387,20 @@ def part_of(days: Iterable[dict[str, Any]], start: date, end: date) -> Part:
                 # 1.74 has no cross of models and keys; where one key is alone in the rows, all their models are its
                 for model in mapping(breakdown.get("models")):
                     part.used(hash, model)
-        if not (left := whole_day.without(named)).empty:
+        if not (left := whole_day.without(named).above_zero()).empty:
             part.add_key(day, "", left)
+    agree(part)
     return part
+
+
+def agree(part: Part) -> None:
+    """Make the views agree (S21): what no key is named for is "no key"'s, what no model is named for `NO_MODEL`'s."""
+    for day in part.unlike():
+        by_model, by_key = part.on(day)
+        if not (left := by_model.without(by_key).above_zero()).empty:
+            part.add_key(day, "", left)
+        if not (left := by_key.without(by_model).above_zero()).empty:
+            part.add_cell(day, NO_MODEL, left)
 
 
 def merge(days: list[dict[str, Any]], start: date, end: date) -> Usage:
@@ -364,8 +435,13 @@ def views(parts: Iterable[Part], start: date, end: date, as_of: datetime | None 
     by_cell: dict[tuple[date, str], DayModelUsage] = {}
     for (day, raw_name), sums in cells.items():
         model = names[raw_name]
-        by_model.setdefault(model, ModelUsage(model)).metrics.add(sums)
+        row = by_model.setdefault(model, ModelUsage(model))
+        row.metrics.add(sums)
+        if raw_name not in row.names:
+            row.names.append(raw_name)
         by_cell.setdefault((day, model), DayModelUsage(day, model)).metrics.add(sums)
+    for row in by_model.values():
+        row.names.sort()
     for key in keys.values():
         key.models = list(dict.fromkeys(names.get(model, model) for model in key.models))
     return Usage(

@@ -1,4 +1,4 @@
-"""The ways to ask for usage, cheapest first, and a reader that takes the cheapest this server has (S22, S24).
+"""The ways to ask for usage, cheapest first (S22, S24). `usage_reader` takes the cheapest that the server has.
 
 - One page of raw rows, where the models of each key are wanted and a month or less fits it: one call, all views.
 - Export, since 1.105: three small answers a month. Its rows are by day and model and by day and key; they say neither
@@ -8,23 +8,24 @@
 - Pages of raw rows, in every release. The order of the rows between pages is not stable in old releases, so a range
   that does not fit one page is split into shorter ranges until each does. A single day of more than a page comes from
   the aggregated route in one piece where the caller may use it (since 1.75.3 for an admin; it gives in one answer what
-  the pages give in several), and page by page elsewhere.
-
-Long ranges go by calendar month. A month that closed more than `SETTLED` days ago does not change and may be kept.
+  the pages give in several), and page by page elsewhere: twice, with pages of two lengths, and where the two differ
+  model by model.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Literal, Protocol, TypeVar
+from collections.abc import Awaitable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from tui.gateway.capabilities import Server
-from tui.gateway.client import Client
 from tui.gateway.errors import BadAnswer, Forbidden, GatewayError, NotFound, RouteMissing, Unauthorized
 from tui.gateway.fields import mapping, whole, word
 from tui.gateway.keys import list_keys
-from tui.gateway.usage_merge import NO_MODEL, Metrics, Part, Usage, day_of, every_day, part_of, views
+from tui.gateway.usage_merge import NO_MODEL, Metrics, Part, agree, day_of, every_day, part_of
+from tui.gateway.usage_question import Kept, Question, final, month_of, months, settled
+
+if TYPE_CHECKING:
+    from tui.gateway.usage_reader import Reader
 
 PAGE = 1000
 """Raw rows per page, LiteLLM's largest."""
@@ -34,147 +35,25 @@ KEYS_A_DAY = 1000
 """Keys in an aggregated answer, LiteLLM's largest."""
 AT_ONCE = 2
 """Calls under way at the same time: the gateway serves others too."""
-SETTLED = 3
-"""Days after its end until a month's rows are taken for final."""
 SMALL = 31
 """Days that may fit one page of raw rows, so that it is worth a try."""
+STABLE = (1, 108)
+"""The release from which on the order of the rows between pages is known to be stable."""
 UNSETTLED_MOST = 3
 """Days that are asked for again in one piece when rows came between two questions."""
-KEYS_NOTE = (
-    "This release cannot narrow usage to a user: the sum of the user's present keys is shown; requests of deleted "
-    "keys, or refused before a key was known, are not in it."
+LATE_NOTE = (
+    'Requests came while usage was read: where their key is not known yet, they are shown as "no key" until it is read '
+    "again."
 )
+UNNAMED_NOTE = "this release gives requests of no known key in no stable order; their number is about right."
 
-Progress = Callable[[int, int], None]
-"""Told `(done, total)` in months, first `(0, total)`."""
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Whose usage. `id` is a user id, a team id or a key's hash; "" for everyone, and for a key's own user."""
-
-    kind: Literal["user", "team", "key", "everyone"]
-    id: str = ""
-
-    @property
-    def path(self) -> str:
-        """The route that all ways of asking start with."""
-        return "/team/daily/activity" if self.kind == "team" else "/user/daily/activity"
-
-    @property
-    def filters(self) -> dict[str, str]:
-        """The parameters that narrow to it."""
-        name = {"user": "user_id", "team": "team_ids", "key": "api_key"}.get(self.kind)
-        return {name: self.id} if name and self.id else {}
-
-
-class Kept(Protocol):
-    """Where parts of earlier answers are. Neither method raises; what cannot be kept is not."""
-
-    async def get(self, question: Question, month: date) -> Part | None:
-        """What was put for the month that begins at `month`, or a part of it."""
-
-    async def put(self, question: Question, part: Part) -> None:
-        """Keep `part`, which lies in one month, in place of what was kept for that month."""
-
-
-@dataclass(slots=True)
-class Reader:
-    """Asks one server for one caller. What the server turns out to lack is not tried again by the same reader.
-
-    `admin` says that the caller sees more than itself, `pages_only` that its key may call the route of the pages alone
-    (a refused call would count against it, S44). `today` gives the present UTC day.
-    """
-
-    client: Client
-    server: Server = field(default_factory=Server)
-    admin: bool = False
-    pages_only: bool = False
-    today: Callable[[], date] = lambda: datetime.now(UTC).date()
-    lacks: set[str] = field(default_factory=set)
-    large: set[Question] = field(default_factory=set)
-    """Questions whose month did not fit one page."""
-    ignores_user: bool | None = None
-    """Whether this release gives an admin everyone's rows whatever the user (1.74); None where not known yet."""
-
-    async def read(
-        self,
-        question: Question,
-        start: date,
-        end: date,
-        *,
-        kept: Kept | None = None,
-        refresh: bool = False,
-        key_models: bool = False,
-        progress: Progress | None = None,
-    ) -> Usage:
-        """The usage of `start` to `end` (UTC days, both included), at most `AT_ONCE` calls at a time.
-
-        Settled months come from `kept` where they are there, unless `refresh`. `key_models` wants `KeyUsage.models`,
-        which costs a small call per model and month where the release exports. Cancelling stops every call; months
-        that were complete by then are kept. Raises `GatewayError`.
-        """
-        notes: list[str] = []
-        questions: Sequence[Question] = [question]
-        if question.kind == "user" and question.id and self.admin and await self._ignores_user(start, end):
-            questions = [Question("key", key.hash) for key in await list_keys(self.client, question.id)]
-            notes.append(KEYS_NOTE)
-        # one piece for the models of the keys: their calls are as many for a day as for a month
-        spans = [(start, end)] if key_models and (end - start).days < SMALL else months(start, end)
-        reading = _Reading(self, kept, refresh, key_models)
-        done = 0
-
-        async def unit(first: date, last: date) -> list[Part]:
-            nonlocal done
-            async with reading.units:
-                parts = await together(reading.month(each, first, last) for each in questions)
-            done += 1
-            if progress:
-                progress(done, len(spans))
-            return parts
-
-        if progress:
-            progress(0, len(spans))
-        # the latest first: it is what a person looks for, and what has the keys of today
-        units = await together(unit(*span) for span in reversed(spans))
-        found = views([part for parts in units for part in parts], start, end)
-        found.notes.extend(notes)
-        return found
-
-    async def _ignores_user(self, start: date, end: date) -> bool:
-        if self.ignores_user is None and self.server.release and self.server.at_least(1, 80):
-            self.ignores_user = False
-        if self.ignores_user is None:
-            nobody = {"user_id": "litellm-tui:nobody", **_range(start, end)}
-            answer = await self.client.get("/user/daily/activity", {**nobody, "page": 1, "page_size": 1})
-            if mapping(answer).get("results"):
-                self.ignores_user = True
-            # an empty answer may be that of days on which nobody asked for anything
-            return bool(self.ignores_user)
-        return self.ignores_user
-
-    @property
-    def exports(self) -> bool:
-        """Whether the export routes are there, as far as is known."""
-        return not self.pages_only and self.server.at_least(1, 105) and self.has("export")
-
-    def has(self, route: str) -> bool:
-        """Whether a route has not turned out to be missing."""
-        return route not in self.lacks
-
-    def may_aggregate(self, question: Question) -> bool:
-        """Whether the aggregated route is there for this caller."""
-        if self.pages_only or not self.server.release or f"aggregated {question.path}" in self.lacks:
-            return False
-        since = (1, 99) if question.kind == "team" else (1, 76)
-        return self.server.at_least(1, 105) or (self.admin and self.server.at_least(*since))
-
-
-class _Reading:
+class Reading:
     """One call of `Reader.read`: its limits, and the names of keys that it knows by now."""
 
-    def __init__(self, reader: Reader, kept: Kept | None, refresh: bool, key_models: bool) -> None:
+    def __init__(self, reader: "Reader", kept: Kept | None, refresh: bool, key_models: bool) -> None:
         self.reader = reader
         self.kept = kept
         self.refresh = refresh
@@ -182,22 +61,35 @@ class _Reading:
         self.calls = asyncio.Semaphore(AT_ONCE)
         self.units = asyncio.Semaphore(AT_ONCE)
         self.names: dict[str, tuple[str | None, str | None]] = {}
+        self.notes: list[str] = []
+        self.sent = 0
 
-    async def get(self, path: str, **asked: str | int | None) -> Any:
+    async def get(self, path: str, asked: Mapping[str, str | int]) -> Any:
         async with self.calls:
+            self._count(1)
             return await self.reader.client.get(path, asked)
 
+    async def hashes(self, user_id: str) -> list[str]:
+        """The present keys of a user."""
+        found = [key.hash for key in await list_keys(self.reader.client, user_id)]
+        self._count(max(1, -(-len(found) // KEYS_A_PAGE)))
+        return found
+
+    def _count(self, calls: int) -> None:
+        self.sent += calls
+        self.reader.calls += calls
+
     async def month(self, question: Question, first: date, last: date) -> Part:
-        """The days `first` to `last` of one month: from what is kept, else asked for and kept."""
+        """The days `first` to `last`: from what is kept where they are of one month, else asked for and kept."""
         whole_month = month_of(first)
-        if self.kept is None or last > whole_month[1]:
+        over = last <= whole_month[1] and settled(whole_month[1], self.reader.today)
+        if self.kept is None:
             return await self.ask(question, first, last)
-        over = settled(whole_month[1], self.reader.today())
         if over and not self.refresh:
             old = await self.kept.get(question, whole_month[0])
             if old and final(old) and self.key_models and old.models is None and self.reader.exports:
                 await self._models(old, question)
-                await self.kept.put(question, old)
+                await asyncio.shield(self.kept.put(question, old))
             if old and final(old) and (old.models is not None or not self.key_models):
                 part = old.cut(first, last)
                 # what a key used in all of the month says nothing about some of its days
@@ -207,9 +99,46 @@ class _Reading:
         # a little more than was asked for, once and for all
         more = over and self.reader.exports and not self.key_models
         part = await self.ask(question, *(whole_month if more else (first, last)))
-        if final(part) or (not over and part.start == whole_month[0]):
-            await self.kept.put(question, part)
+        await self._keep(self.kept, question, part)
         return part.cut(first, last)
+
+    async def _keep(self, kept: Kept, question: Question, part: Part) -> None:
+        """Keep whole months, and for a first paint what reaches the present day or the end of its month."""
+        for first, last in months(part.start, part.end):
+            piece, whole_month = part.cut(first, last), month_of(first)
+            if last < min(whole_month[1], self.reader.today):
+                continue
+            old = await kept.get(question, whole_month[0])
+            if old and final(piece):
+                better = final(old) and old.models is not None and piece.models is None and not self.refresh
+            else:
+                better = old is not None and (final(old) or old.start < piece.start or old.end > piece.end)
+            if not better:
+                # a month that has come is kept although the rest is cancelled
+                await asyncio.shield(kept.put(question, piece))
+
+    async def totals(self, question: Question, first: date, last: date) -> Metrics:
+        """The sums of some days of one month."""
+        whole_month = month_of(first)
+        if self.kept is not None and settled(whole_month[1], self.reader.today):
+            old = await self.kept.get(question, whole_month[0])
+            if old and final(old):
+                return old.cut(first, last).totals
+        found = Metrics()
+        for piece in question.pieces:
+            found.add(await self._totals(piece, first, last))
+        return found
+
+    async def _totals(self, question: Question, first: date, last: date) -> Metrics:
+        if (part := await self._of_everyone(question, first, last)) is not None:
+            return part.totals
+        found = Metrics()
+        try:
+            for _, row in await self._rows(question, first, last, "daily"):
+                found.add(Metrics.of(row))
+        except NotFound:
+            return Metrics()
+        return found
 
     def _learn(self, part: Part) -> None:
         for hash, names in part.names.items():
@@ -217,6 +146,15 @@ class _Reading:
 
     async def ask(self, question: Question, first: date, last: date) -> Part:
         """The days from the gateway, the cheapest way that is there."""
+        found = await together(self._ask(piece, first, last) for piece in question.pieces)
+        if len(found) == 1:
+            return found[0]
+        part = Part(first, last, self.reader.now(), models={})
+        for each in found:
+            part.take(each)
+        return part
+
+    async def _ask(self, question: Question, first: date, last: date) -> Part:
         try:
             if self.reader.exports:
                 if (small := await self._one_page(question, first, last)) is not None:
@@ -227,52 +165,73 @@ class _Reading:
                     self.reader.lacks.add("export")
             return await self.pages(question, first, last)
         except NotFound:
-            return Part(first, last, datetime.now(UTC))
+            return Part(first, last, self.reader.now())
 
     # Export
 
     async def export(self, question: Question, first: date, last: date) -> Part:
-        part = Part(first, last, datetime.now(UTC))
-        await together([self._cells(part, question), self._keys(part, question)])
-        await self._settle(part, question)
+        part = Part(first, last, self.reader.now())
+        if question.hash or question.models:
+            await self._crossed(part, question)
+        else:
+            await together([self._cells(part, question), self._keys(part, question)])
+            await self._settle(part, question)
         await self._name(part, question)
-        if self.key_models:
+        if self.key_models and part.models is None:
             await self._models(part, question)
         return part
 
+    async def _crossed(self, part: Part, question: Question) -> None:
+        """The rows of one key or of one model: a single export says which model, or which key, each is of."""
+        model, hash = question.models[0] if question.models else "", question.hash
+        kind = "daily" if model and hash else "daily_with_models" if hash else "daily_with_keys"
+        part.models = {}
+        for day, row in sorted(await self._rows(question, part.start, part.end, kind), key=_first):
+            named, of_key = model or word(row.get("model")) or NO_MODEL, hash or word(row.get("api_key")) or ""
+            part.add_cell(day, named, Metrics.of(row))
+            part.add_key(day, of_key, Metrics.of(row))
+            if not hash:
+                part.name(of_key, row.get("key_alias"), None)
+            if of_key and named != NO_MODEL:
+                part.used(of_key, named)
+
     async def _cells(self, part: Part, question: Question) -> None:
-        if question.kind == "everyone" and self.reader.may_aggregate(question):
-            try:
-                found = await self.aggregated(question, part.start, part.end, 1)
-            except RouteMissing:
-                self.reader.lacks.add(f"aggregated {question.path}")
-            else:
-                part.cells = found.cells
-                return
-        for day, row in await self._rows(part, question, "daily_with_models"):
+        if (found := await self._of_everyone(question, part.start, part.end)) is not None:
+            part.cells = found.cells
+            return
+        for day, row in await self._rows(question, part.start, part.end, "daily_with_models"):
             part.add_cell(day, word(row.get("model")) or NO_MODEL, Metrics.of(row))
 
+    async def _of_everyone(self, question: Question, first: date, last: date) -> Part | None:
+        """The models of everyone, whose export has as many rows as users; None where that is not asked or not there."""
+        if question.kind != "everyone" or question.hash or not self.reader.may_aggregate(question):
+            return None
+        try:
+            return await self.aggregated(question, first, last, 1)
+        except RouteMissing:
+            self.reader.lacks.add(f"aggregated {question.path}")
+            return None
+
     async def _keys(self, part: Part, question: Question) -> None:
-        for day, row in await self._rows(part, question, "daily_with_keys"):
+        for day, row in await self._rows(question, part.start, part.end, "daily_with_keys"):
             hash = word(row.get("api_key")) or ""
             part.add_key(day, hash, Metrics.of(row))
             part.name(hash, row.get("key_alias"), None)
 
-    async def _rows(self, part: Part, question: Question, kind: str) -> list[tuple[date, dict[str, Any]]]:
-        answer = await self.get(
-            f"{question.path}/export",
-            **question.filters,
-            **_range(part.start, part.end),
-            export_type=kind,
-            format="json",
-        )
+    async def _rows(self, question: Question, first: date, last: date, kind: str) -> list[tuple[date, dict[str, Any]]]:
+        asked = {**question.filters, **days_asked(first, last), "export_type": kind, "format": "json"}
+        answer = await self.get(f"{question.path}/export", asked)
         if not isinstance(answer, list):
             raise BadAnswer("The gateway's export of usage is not a list; is the URL LiteLLM's?")
         rows = [(day_of(row), row) for row in answer if isinstance(row, dict)]
-        return [(day, row) for day, row in rows if day and part.start <= day <= part.end]
+        return [(day, row) for day, row in rows if day and first <= day <= last]
 
     async def _settle(self, part: Part, question: Question) -> None:
-        """Make models and keys agree: rows that came between the two questions are asked for in one piece."""
+        """Make models and keys agree: rows that came between the two questions are asked for in one piece.
+
+        Where that is too much, the keys are asked for before the models: rows only ever grow, so what is left of the
+        models is what came meanwhile, and no less than nothing.
+        """
         for attempt in range(2):
             days = part.unlike()
             if not days:
@@ -285,9 +244,12 @@ class _Reading:
                     self.reader.lacks.add(f"aggregated {question.path}")
             if attempt == 0:
                 again = Part(part.start, part.end, part.at)
-                await together([self._cells(again, question), self._keys(again, question)])
+                await self._keys(again, question)
+                await self._cells(again, question)
                 part.replace(every_day(part.start, part.end), again)
-        agree(part)
+        if part.unlike():
+            agree(part)
+            self.notes.append(LATE_NOTE)
 
     async def _name(self, part: Part, question: Question) -> None:
         """Aliases and teams: export says no team. Asked for once where the same keys are used month after month."""
@@ -322,13 +284,9 @@ class _Reading:
 
     async def _key_list(self, part: Part, question: Question, model: str | None = None) -> list[dict[str, Any]]:
         async def page(offset: int) -> tuple[list[dict[str, Any]], int]:
+            asked = {**question.filters, **days_asked(part.start, part.end), **({"model": model} if model else {})}
             answer = await self.get(
-                f"{question.path}/aggregated/keys",
-                **question.filters,
-                **_range(part.start, part.end),
-                model=model,
-                limit=KEYS_A_PAGE,
-                offset=offset,
+                f"{question.path}/aggregated/keys", {**asked, "limit": KEYS_A_PAGE, "offset": offset}
             )
             rows = mapping(answer).get("api_keys")
             if not isinstance(rows, list):
@@ -344,23 +302,28 @@ class _Reading:
 
     async def aggregated(self, question: Question, first: date, last: date, most_keys: int) -> Part:
         """The days in one statement of the database, so that models and keys are of the same moment."""
-        answer = await self.get(
-            f"{question.path}/aggregated", **question.filters, **_range(first, last), api_key_limit=most_keys
-        )
-        return part_of(_results(answer), first, last)
+        asked = {**question.filters, **days_asked(first, last)}
+        answer = await self.get(f"{question.path}/aggregated", {**asked, "api_key_limit": most_keys})
+        return part_of(_results(answer), first, last, self.reader.now())
 
     # Pages
 
-    async def page(self, question: Question, start: date, end: date, number: int) -> tuple[Part, int]:
+    async def page(
+        self, question: Question, start: date, end: date, number: int, size: int | None = None
+    ) -> tuple[Part, int]:
         """One page, and how many there are."""
-        answer = await self.get(question.path, **question.filters, **_range(start, end), page=number, page_size=PAGE)
+        asked = {**question.filters, **days_asked(start, end)}
+        answer = await self.get(question.path, {**asked, "page": number, "page_size": size or PAGE})
         # sums take a hundredth of the room that the answer takes
-        found = part_of(_results(answer), start, end)
+        found = part_of(_results(answer), start, end, self.reader.now())
         return found, whole(mapping(mapping(answer).get("metadata")).get("total_pages")) or 1
 
     async def _one_page(self, question: Question, first: date, last: date) -> Part | None:
         """All of it where one page holds it, which says the models of each key in a single call."""
         if not self.key_models or (last - first).days >= SMALL or question in self.reader.large:
+            return None
+        if question.hash or question.models:
+            # an export of the same says as much
             return None
         found, count = await self.page(question, first, last, 1)
         if count <= 1:
@@ -369,76 +332,66 @@ class _Reading:
         return None
 
     async def pages(self, question: Question, first: date, last: date) -> Part:
-        part = Part(first, last, datetime.now(UTC), models={})
-
-        async def page(start: date, end: date, number: int) -> tuple[Part, int]:
-            return await self.page(question, start, end, number)
+        part = Part(first, last, self.reader.now(), models={})
 
         async def span(start: date, end: date) -> None:
-            found, count = await page(start, end, 1)
+            found, count = await self.page(question, start, end, 1)
             if count <= 1:
                 part.take(found)
-                return
-            if start < end:
+            elif start < end:
                 await together(span(*each) for each in _split(start, end, count + 1))
-                return
-            if (single := await self._one_day(question, start)) is not None:
-                part.take(single)
-                return
-            part.take(found)
-            for more, _ in await together(page(start, end, number) for number in range(2, count + 1)):
-                part.take(more)
+            else:
+                part.take(await self._one_day(question, start, found, count))
 
         await span(first, last)
         return part
 
-    async def _one_day(self, question: Question, day: date) -> Part | None:
-        if not self.reader.may_aggregate(question):
-            return None
-        try:
-            return await self.aggregated(question, day, day, KEYS_A_DAY)
-        except (RouteMissing, Forbidden, Unauthorized):
-            self.reader.lacks.add(f"aggregated {question.path}")
-            return None
+    async def _one_day(self, question: Question, day: date, first: Part, count: int) -> Part:
+        if self.reader.may_aggregate(question):
+            try:
+                return await self.aggregated(question, day, day, KEYS_A_DAY)
+            except (RouteMissing, Forbidden, Unauthorized):
+                self.reader.lacks.add(f"aggregated {question.path}")
+        found = await self._rest(question, first, count, PAGE)
+        if self.reader.server.release and self.reader.server.at_least(*STABLE):
+            return found
+        size = max(1, PAGE * 2 // 3)
+        again = await self._rest(question, *await self.page(question, day, day, 1, size), size)
+        # what is lost or comes twice is another row for other pages
+        return found if found.same(again) else await self._by_name(question, found, again)
 
+    async def _rest(self, question: Question, part: Part, count: int, size: int) -> Part:
+        """The first page of a day with the others added to it."""
+        numbers = range(2, count + 1)
+        for more, _ in await together(self.page(question, part.start, part.end, each, size) for each in numbers):
+            part.take(more)
+        return part
 
-def agree(part: Part) -> None:
-    """Give what no key is named for to "no key", so that the views agree (S21)."""
-    for day in part.unlike():
-        left = Metrics()
-        for (when, _), sums in part.cells.items():
-            if when == day:
-                left.add(sums)
-        for (when, _), sums in part.keys.items():
-            if when == day:
-                left = left.without(sums)
-        part.add_key(day, "", left)
+    async def _by_name(self, question: Question, *seen: Part) -> Part:
+        """A day in pieces that each fit a page: model by model, key by key where a row or the question says no more.
 
-
-def months(start: date, end: date) -> list[tuple[date, date]]:
-    """The calendar months of `start` to `end`, the first and the last cut to it; [] where `end` is before `start`."""
-    found = []
-    while start <= end:
-        last = min(month_of(start)[1], end)
-        found.append((start, last))
-        start = last + timedelta(days=1)
-    return found
-
-
-def month_of(day: date) -> tuple[date, date]:
-    """First and last day of the month of `day`."""
-    first = day.replace(day=1)
-    return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-
-
-def settled(last: date, today: date) -> bool:
-    """Whether the rows of a month that ended with `last` are taken for final."""
-    return (today - last).days > SETTLED
-
-
-def final(part: Part) -> bool:
-    """Whether `part` is a whole month as it was when its rows were final."""
-    return month_of(part.start) == (part.start, part.end) and settled(part.end, part.at.date())
+        `seen` are earlier readings of it that did not agree; they say which names there are.
+        """
+        day = seen[0].start
+        part = Part(day, day, self.reader.now(), models={})
+        models = {model for each in seen for _, model in each.cells}
+        hashes = {hash for each in seen for _, hash in each.keys}
+        if not question.models:
+            by_model = [replace(question, models=(model,)) for model in sorted(models - {NO_MODEL})]
+            for piece in await together(self.pages(each, day, day) for each in by_model):
+                part.take(piece)
+        if not question.hash and (question.models or NO_MODEL in models):
+            by_key = [replace(question, key=hash) for hash in sorted(hashes - {""})]
+            for each, piece in zip(by_key, await together(self.pages(each, day, day) for each in by_key), strict=True):
+                # the rows that name a model are there already
+                part.take(piece if question.models else piece.of_no_model(each.key))
+        if "" in hashes and (question.models or NO_MODEL in models):
+            left = seen[0].totals.without(part.totals).above_zero()
+            if not left.empty:
+                part.add_cell(day, question.models[0] if question.models else NO_MODEL, left)
+                part.add_key(day, "", left)
+                self.notes.append(f"{day}: {UNNAMED_NOTE}")
+        return part
 
 
 async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
@@ -460,7 +413,8 @@ async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
     raise failure
 
 
-def _range(start: date, end: date) -> dict[str, str]:
+def days_asked(start: date, end: date) -> dict[str, str]:
+    """The parameters of a range, both days included (S20)."""
     return {"start_date": start.isoformat(), "end_date": end.isoformat()}
 
 
@@ -475,3 +429,7 @@ def _split(first: date, last: date, parts: int) -> list[tuple[date, date]]:
     size = max(1, -(-days // max(2, parts)))
     starts = [first + timedelta(days=offset) for offset in range(0, days, size)]
     return [(day, min(day + timedelta(days=size - 1), last)) for day in starts]
+
+
+def _first(item: tuple[date, dict[str, Any]]) -> date:
+    return item[0]
