@@ -18,7 +18,7 @@ class Chart(Widget):
     """Shows a figure, or a sentence where there is none. Takes no focus.
 
     The app may have the attributes `colour` and `ascii` (both bool); without them NO_COLOR decides and ascii
-    is False. plotext draws once per figure and size: the drawing is kept, and a figure equal to the last one
+    is False. It is drawn once per figure and size: the drawing is kept, and a figure equal to the last one
     changes nothing on screen, which over SSH is what keeps a refresh from costing a screenful.
     """
 
