@@ -398,6 +398,7 @@ class TestModels:
             },
             {"model_name": "cached", "model_info": {"cache_read_input_token_cost": None}},
             {"model_name": "cached", "model_info": {"cache_read_input_token_cost": 1e-7}},
+            {"model_name": "cached", "model_info": {"cache_creation_input_token_cost": 4e-6}},
         ]
         ids = [{"id": name} for name in ("priced", "embed", "rack", "free", "cached")]
         client, _ = gateway(
@@ -410,6 +411,7 @@ class TestModels:
         assert cost["rack"] == (None, None)
         assert cost["free"] == (0.0, 0.0)
         assert found["cached"].cache_read_cost_per_token == 1e-7
+        assert found["cached"].cache_creation_cost_per_token == 4e-6
         assert not found["rack"].priced
 
     async def test_details_that_are_refused_leave_the_ids(self) -> None:

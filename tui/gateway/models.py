@@ -81,6 +81,7 @@ def _model(name: str, group: dict[str, Any], deployments: list[dict[str, Any]]) 
         or sorted({found for info in infos if (found := word(info.get("litellm_provider")))}),
         mode=word(first("mode")),
         cache_read_cost_per_token=number(first("cache_read_input_token_cost")),
+        cache_creation_cost_per_token=number(first("cache_creation_input_token_cost")),
         max_input_tokens=whole(first("max_input_tokens")),
         max_output_tokens=whole(first("max_output_tokens")),
         tpm_limit=whole(group.get("tpm")),

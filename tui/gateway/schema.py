@@ -148,6 +148,7 @@ class Model(Record):
     input_cost_per_token: Number = None
     output_cost_per_token: Number = None
     cache_read_cost_per_token: Number = None
+    cache_creation_cost_per_token: Number = None
     max_input_tokens: Whole = None
     max_output_tokens: Whole = None
     tpm_limit: Whole = None
