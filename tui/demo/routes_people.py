@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from tui.demo.errors import (
@@ -66,7 +67,7 @@ def me(call: Request) -> Any:
 def info(call: Request) -> Any:
     """GET /user/info: with an admin key and no id, everything there is."""
     gw, caller, asked = call.gw, call.caller, call.params.get("user_id")
-    if asked is not None and asked != caller.user_id and not caller.viewer:
+    if asked is not None and asked != caller.user_id and not (caller.viewer if gw.newest else caller.admin):
         text = f"key not allowed to access this user's info. user_id={asked}, key's user_id={caller.user_id}"
         raise proxy_error(403, text, "auth_error")
     if not asked and caller.admin and (caller.master or not gw.newest):
@@ -112,26 +113,46 @@ def info_v2(call: Request) -> Any:
     return shape("USER_V2", user, gw.release)
 
 
+def _like(pattern: str, value: str | None) -> bool:
+    """What LiteLLM makes of a text to search for: ILIKE, which it leaves `%`, `_` and backslashes in."""
+    parts = re.findall(r"\\.|.", pattern, re.DOTALL)
+    meant = {"%": ".*", "_": "."}
+    wanted = "".join(meant.get(part) or re.escape(part[-1]) for part in parts)
+    return re.search(wanted, value or "", re.IGNORECASE | re.DOTALL) is not None
+
+
+def filtered(call: Request) -> Any:
+    """GET /user/filter/ui: ids and addresses, the newest first."""
+    gw, params = call.gw, call.params
+    page, size = call.number("page", 1), call.number("page_size", 50, most=100)
+    rows = [
+        row
+        for row in reversed(list(gw.users.values()))
+        if all(_like(params[name], row[name]) for name in ("user_id", "user_email") if params.get(name))
+    ]
+    return [
+        {"user_id": row["user_id"], "user_email": row["user_email"]} for row in rows[(page - 1) * size : page * size]
+    ]
+
+
 def listed(call: Request) -> Any:
-    """GET /user/list: one id in user_ids is a substring."""
+    """GET /user/list: one id in user_ids is a part of ids, but for 1.74."""
     gw, params = call.gw, call.params
     page, size = call.number("page", 1), call.number("page_size", 25, most=100)
     if not call.caller.viewer:
         raise detail(403, {"error": "Only proxy admins and organization admins can list users."})
     rows = list(reversed(list(gw.users.values())))
     ids = [text.strip() for text in params.get("user_ids", "").split(",") if text.strip()]
-    if len(ids) == 1:
-        rows = [row for row in rows if ids[0].lower() in row["user_id"].lower()]
+    if len(ids) == 1 and gw.since(1, 75):
+        rows = [row for row in rows if _like(ids[0], row["user_id"])]
     elif ids:
         rows = [row for row in rows if row["user_id"] in ids]
     if params.get("role"):
         rows = [row for row in rows if row["user_role"] == params["role"]]
     if params.get("user_email"):
-        rows = [row for row in rows if params["user_email"].lower() in (row["user_email"] or "").lower()]
+        rows = [row for row in rows if _like(params["user_email"], row["user_email"])]
     if params.get("search") and gw.newest:
-        want = params["search"].lower()
-        names = ("user_id", "user_email", "user_alias")
-        rows = [row for row in rows if any(want in (row[name] or "").lower() for name in names)]
+        rows = [row for row in rows if any(_like(params["search"], row[name]) for name in ("user_id", "user_email"))]
     by = params.get("sort_by")
     if by in ("user_id", "user_email", "created_at", "spend", "user_alias", "user_role"):
         down = params.get("sort_order", "asc").lower() == "desc"
@@ -276,6 +297,8 @@ def _visible_teams(call: Request, own_by_default: bool) -> list[Record]:
     if not caller.viewer and not mine and not (own_by_default and user_id is None):
         text = f"Only admin users can query all teams/other teams. Your user role={caller.shown_role}"
         raise detail(401, {"error": text})
+    if own_by_default and not caller.admin:
+        user_id = user_id or caller.user_id
     rows = list(gw.teams.values())
     if user_id:
         rows = [team for team in rows if gw.member_role(team["team_id"], user_id)]
@@ -295,7 +318,13 @@ def teams_v2(call: Request) -> Any:
     if params.get("team_id"):
         rows = [team for team in rows if team["team_id"] == params["team_id"]]
     if params.get("team_alias"):
-        rows = [team for team in rows if params["team_alias"].lower() in (team["team_alias"] or "").lower()]
+        rows = [team for team in rows if _like(params["team_alias"], team["team_alias"])]
+    by = params.get("sort_by")
+    if by in ("team_id", "team_alias", "created_at"):
+        down = params.get("sort_order", "asc").lower() == "desc"
+        rows.sort(key=lambda team: (team[by] is None, team[by] or ""), reverse=down)
+    else:
+        rows.reverse()
     shown = []
     for team in rows[(page - 1) * size : page * size]:
         counts = {

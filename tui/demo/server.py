@@ -41,6 +41,7 @@ def _table() -> tuple[Route, ...]:
         Route("GET", "/v2/user/info", people.info_v2, (1, 83)),
         Route("GET", "/user/info", people.info),
         Route("GET", "/user/list", people.listed),
+        Route("GET", "/user/filter/ui", people.filtered),
         Route("POST", "/user/new", people.new),
         Route("POST", "/user/update", people.update),
         Route("GET", "/key/list", keys.listed),

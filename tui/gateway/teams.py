@@ -1,10 +1,14 @@
 """Teams of the gateway, read only (S14)."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from tui.gateway.client import Client
+from tui.gateway.capabilities import Rights
+from tui.gateway.client import Client, Params
 from tui.gateway.errors import BadAnswer
-from tui.gateway.fields import word
+from tui.gateway.fields import whole, word
+from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
 from tui.gateway.schema import Team
 
 
@@ -28,3 +32,39 @@ async def list_teams(client: Client, user_id: str | None) -> list[Team]:
     rows = answer if isinstance(answer, list) else []
     teams = [Team.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("team_id"))]
     return sorted(teams, key=lambda team: (team.label.lower(), team.team_id))
+
+
+async def find_teams(client: Client, rights: Rights, text: str, *, limit: int = 50) -> Found[Team]:
+    """At most `limit` (100 at most) teams whose alias contains `text` in any case, or whose id it is; that one first.
+
+    For those who see everyone (S44). With "" it is the first page of all. Every release searches aliases by itself, in
+    pages; only for a viewer before 1.83 it gives no more than their own there, so all are read and filtered here.
+
+    Raises one of `GatewayError`'s kinds.
+    """
+    size, wanted = min(limit, LARGEST_PAGE), needle(text)
+    if not rights.admin and not rights.server.at_least(1, 83):
+        every = await list_teams(client, None)
+        rows = [team for team in every if not wanted or holds(wanted, team.alias) or team.team_id == wanted]
+        more = len(rows) > size
+    elif not wanted:
+        return await _page(client, size, {})
+    else:
+        named, exact = await asyncio.gather(
+            _page(client, size, {"team_alias": pattern(wanted)}), _page(client, 1, {"team_id": wanted})
+        )
+        found = {team.team_id: team for team in (*exact.rows, *named.rows)}
+        rows = [team for team in found.values() if holds(wanted, team.alias) or team.team_id == wanted]
+        more = named.more or len(rows) > size
+    rows.sort(key=lambda team: (team.team_id != wanted, team.label.lower(), team.team_id))
+    return Found(rows[:size], more)
+
+
+async def _page(client: Client, size: int, filters: Mapping[str, str]) -> Found[Team]:
+    query: Params = {**filters, "page": 1, "page_size": size, "sort_by": "team_alias", "sort_order": "asc"}
+    answer = await client.get("/v2/team/list", query)
+    rows = answer.get("teams") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise BadAnswer("The gateway's team list holds no teams; is the URL LiteLLM's?")
+    teams = [Team.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("team_id"))]
+    return Found(teams, (whole(answer.get("total")) or 0) > len(rows))

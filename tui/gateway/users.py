@@ -1,11 +1,14 @@
-"""Users of the gateway: read, create, update (S4-S6)."""
+"""Users of the gateway: read, find, create, update (S4-S6)."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from tui.gateway.client import Client
+from tui.gateway.capabilities import Rights
+from tui.gateway.client import Client, Params
 from tui.gateway.errors import BadAnswer, NotFound
-from tui.gateway.fields import word
+from tui.gateway.fields import mapping, whole, word
+from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
 from tui.gateway.schema import User
 
 
@@ -25,6 +28,64 @@ async def user_info(client: Client, user_id: str) -> User | None:
     if not isinstance(record, dict) or not word(record.get("user_id")):
         return None
     return User.from_gateway(record)
+
+
+async def find_users(client: Client, rights: Rights, text: str, *, limit: int = 50) -> Found[User]:
+    """At most `limit` (100 at most) users whose id or email contains `text` in any case, by id; whose id it is, first.
+
+    For those who see everyone (S44). With "" it is the first page of all. No release searches aliases, so a user is
+    found by theirs only where their id or email holds it too; pages are asked for, never the whole proxy (S5).
+    From 1.83 on `/user/list` searches ids. 1.74 compares whole ids there, but not in the route of its own pages, which
+    gives ids alone; the records are asked for then.
+
+    Raises one of `GatewayError`'s kinds.
+    """
+    size, wanted = min(limit, LARGEST_PAGE), needle(text)
+    if not wanted:
+        return await _page(client, size, {})
+    searched = pattern(wanted)
+    by_id = _by_id if rights.server.at_least(1, 83) else _by_id_before_1_83
+    answers = await asyncio.gather(
+        by_id(client, size, searched),
+        _page(client, size, {"user_email": searched}),
+        # twice, since a single id is searched for as a part of others
+        _page(client, 1, {"user_ids": f"{wanted},{wanted}"}) if "," not in wanted else _nobody(),
+    )
+    found = {user.user_id: user for answer in answers for user in answer.rows}
+    rows = [user for user in found.values() if holds(wanted, user.user_id, user.email)]
+    rows.sort(key=lambda user: (user.user_id != wanted, user.user_id))
+    return Found(rows[:size], len(rows) > size or any(answer.more for answer in answers[:2]))
+
+
+async def _page(client: Client, size: int, filters: Mapping[str, str]) -> Found[User]:
+    query: Params = {**filters, "page": 1, "page_size": size, "sort_by": "user_id", "sort_order": "asc"}
+    answer = await client.get("/user/list", query)
+    rows = answer.get("users") if isinstance(answer, dict) else None
+    if not isinstance(rows, list):
+        raise BadAnswer("The gateway's user list holds no users; is the URL LiteLLM's?")
+    users = [User.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("user_id"))]
+    return Found(users, (whole(answer.get("total")) or 0) > len(rows))
+
+
+async def _by_id(client: Client, size: int, searched: str) -> Found[User]:
+    return await _page(client, size, {"user_ids": searched})
+
+
+async def _by_id_before_1_83(client: Client, size: int, searched: str) -> Found[User]:
+    # it tells no total: one row more says whether there are more
+    asked = min(size + 1, LARGEST_PAGE)
+    answer = await client.get("/user/filter/ui", {"user_id": searched, "page": 1, "page_size": asked})
+    rows = answer if isinstance(answer, list) else []
+    ids = [found for row in rows if (found := word(mapping(row).get("user_id")))]
+    # an id with a comma cannot be named in a list of ids
+    listed = [each for each in ids if "," not in each]
+    alone = await asyncio.gather(*(user_info(client, each) for each in ids if "," in each))
+    users = (await _page(client, asked, {"user_ids": ",".join(listed)})).rows if listed else []
+    return Found([*users, *(user for user in alone if user)], len(rows) >= asked)
+
+
+async def _nobody() -> Found[User]:
+    return Found([])
 
 
 async def create_user(client: Client, fields: Mapping[str, Any]) -> None:
