@@ -36,6 +36,7 @@ examples:
   litellm-tui usage --period today --by key
   litellm-tui usage --since 2026-11-01 --all --by day
   litellm-tui usage --period 90d --user ada --json   every view at once, for a program
+  litellm-tui usage --by key --csv --output my.csv   for a spreadsheet
 
 A day is a UTC day. 7d is today and the six days before it.
 """
@@ -151,9 +152,13 @@ def _main(args: argparse.Namespace) -> int:
             print(f"litellm-tui: {line}", file=sys.stderr)
         return 2
     if args.command is None:
+        from tui.terminal import prepare, seen
+
+        terminal = seen(os.environ, ascii=args.ascii, mouse=not args.no_mouse)
+        prepare(os.environ, terminal)
         from tui.app import run
 
-        return run(settings, config, flags)
+        return run(settings, config, flags, terminal)
     if settings is None:
         print(
             "litellm-tui: no gateway is configured. Run litellm-tui in a terminal to set one up, name one with --url, "
@@ -194,6 +199,14 @@ def _own_error(error: Exception) -> None:
 def _check_usage(args: argparse.Namespace) -> None:
     """What argparse cannot check by itself; before anything is asked for."""
     wrong = args.parser.error
+    if args.csv and args.json:
+        wrong("argument --csv: not allowed with argument --json")
+    if args.output is not None and not (args.csv or args.json):
+        wrong("--output needs --csv or --json")
+    if args.force and args.output is None:
+        wrong("--force needs --output")
+    if args.chart and (args.csv or args.json):
+        wrong(f"a chart goes with the table, not with --{'csv' if args.csv else 'json'}")
     if args.user is not None and (args.team is not None or args.all):
         wrong(f"argument --user: not allowed with argument {'--all' if args.all else '--team'}")
     if args.period and (args.since or args.until):
@@ -272,6 +285,8 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"litellm-tui {__version__}")
+    parser.add_argument("--ascii", action="store_true", help="draw the app in ASCII, as it does where LANG is C")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     commands: Any = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands for scripts")
 
     def add(to: Any, name: str, words: str, *, json: bool = True, epilog: str | None = None) -> argparse.ArgumentParser:
@@ -328,7 +343,17 @@ def _parser() -> Parser:
     whose.add_argument("--team", metavar="TEAM", type=_name, help="a team's usage, by id or alias")
     whose.add_argument("--all", action="store_true", help="everyone's usage (admins)")
     usage.add_argument("--refresh", action="store_true", help="ask for months again that are kept from earlier")
-    usage.add_argument("--by", choices=("day", "model", "key"), default="model", help="which table (default: model)")
+    usage.add_argument("--key", metavar="ALIAS|HASH", type=_key, help="only this key's part")
+    usage.add_argument("--model", metavar="MODEL", type=_name, help="only this model's part")
+    usage.add_argument(
+        "--by", choices=("day", "model", "key", "provider"), default="model", help="which table (default: model)"
+    )
+    usage.add_argument("--csv", action="store_true", help="print the table as CSV, with every digit")
+    usage.add_argument("--output", metavar="FILE", type=_name, help="write --csv or --json to a new file (0600)")
+    usage.add_argument("--force", action="store_true", help="write over a file that is there")
+    chart = usage.add_mutually_exclusive_group()
+    chart.add_argument("--chart", choices=("spend", "requests"), help="which chart (default on a terminal: spend)")
+    chart.add_argument("--no-chart", dest="chart", action="store_const", const="none", help="the table alone")
     return parser
 
 

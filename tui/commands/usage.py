@@ -1,16 +1,25 @@
 """`litellm-tui usage`."""
 
 import argparse
+import os
+import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date
+from pathlib import Path
 
+from tui import export, savings
 from tui.commands import Clock, Refused, say, say_all
-from tui.commands.output import Cell, Column, print_json, print_table
+from tui.commands.output import Cell, Column, print_table
+from tui.files import FileError, FileThereError
 from tui.formatting import count, models_summary, money, percent
 from tui.gateway.capabilities import Action
+from tui.gateway.errors import GatewayError
+from tui.gateway.models import list_models
 from tui.gateway.schema import Team
 from tui.gateway.teams import list_teams
-from tui.gateway.usage import Metrics, Usage, last_days, month_to_date, twelve_months
+from tui.gateway.usage import KeyUsage, Metrics, ModelUsage, Usage, last_days, month_to_date, previous, twelve_months
 from tui.reports import Reports, Scope, refused, scopes
 from tui.startup import Session
 
@@ -21,39 +30,234 @@ SUMS = (
     Column("Requests", right=True),
     Column("Failed", right=True, drop=2),
     Column("Tokens", right=True),
-    Column("Prompt", right=True, drop=5),
-    Column("Completion", right=True, drop=6),
-    Column("Cache read", right=True, drop=7),
-    Column("Cache write", right=True, drop=8),
+    Column("$/1k req", right=True, drop=6),
+    Column("$/M tokens", right=True, drop=5),
+    Column("Prompt", right=True, drop=7),
+    Column("Completion", right=True, drop=8),
+    Column("Cache read", right=True, drop=9),
+    Column("Cache write", right=True, drop=10),
 )
+COMPARED_DAYS = 31
+"""Longest range that is compared with the days before where that costs as much as the range itself."""
+CHART_LINES = 10
+LEAST_CHART_LINES = 6
+OTHER_LINES = 6
+"""On screen beside the chart and the rows: the command, two lines of words, a blank, the titles, the prompt."""
+MOST_CHANGE = 9.995
+"""A change of more than this part is not said in per cent."""
 
 
 async def show_usage(session: Session, clock: Clock, args: argparse.Namespace) -> int:
-    """Read the range and print it; what the release cannot tell goes to stderr."""
-    scope = await choose(session, args)
+    """Read the range and print or write it; what the release cannot tell goes to stderr."""
+    overwrite = _may_write(args)
     start, end = days(args, clock().astimezone(UTC).date())
+    reports = Reports(session, clock)
+    scope = await _narrowed(reports, await choose(session, args), start, end, args)
+    found = await _read(reports, scope, start, end, args, key_models=args.json or args.by == "key")
+    say_all(found.notes)
+    if args.json or args.csv:
+        if args.json:
+            text = export.json_text(found)
+        else:
+            text = export.csv_text(*export.table(found, args.by, await _providers(session, found)))
+        _put(text, args, overwrite)
+        return 0
+    terminal = _is_terminal()
+    before = await _before(reports, session, scope, start, end) if terminal and sys.stderr.isatty() else None
+    say(f"Usage of {_whose(scope)}, {start} to {end} (UTC days), as of {found.as_of:%H:%M:%S}", name=False)
+    if before is not None:
+        say(compared(found.totals.spend, before.spend, (end - start).days + 1), name=False)
+    if args.by == "key":
+        columns, rows = _by_key(found, session)
+    else:
+        columns, rows = _by_name(found, args.by, await _providers(session, found) if args.by == "provider" else {})
+    # a single day would be a single bar
+    if args.chart != "none" and (args.chart or (terminal and start < end)):
+        _print_chart(found, args.chart or "spend", terminal, len(rows))
+    print_table(columns, rows)
+    return 0
+
+
+async def _read(
+    reports: Reports, scope: Scope, start: date, end: date, args: argparse.Namespace, *, key_models: bool
+) -> Usage:
     seen = sys.stderr.isatty()
     try:
-        found = await Reports(session, clock).usage(
-            scope,
-            start,
-            end,
-            _say_progress if seen else None,
-            args.refresh,
-            key_models=args.json or args.by == "key",
+        return await reports.usage(
+            scope, start, end, _say_progress if seen else None, args.refresh, key_models=key_models
         )
     finally:
         if seen:
             sys.stderr.write("\r\x1b[K")
-    say_all(found.notes)
-    if args.json:
-        print_json(found.to_json())
-        return 0
-    whose = {"user": scope.id, "team": scope.label, "key": scope.label}.get(scope.kind, "everyone")
-    say(f"Usage of {whose}, {start} to {end} (UTC days), as of {found.as_of:%H:%M:%S}", name=False)
-    columns, rows = _by_key(found, session) if args.by == "key" else _by_day_or_model(found, args.by)
-    print_table(columns, rows)
-    return 0
+
+
+async def _narrowed(reports: Reports, scope: Scope, start: date, end: date, args: argparse.Namespace) -> Scope:
+    """`scope` narrowed to the key and the model of `args`, by what was used in these days: also what is deleted."""
+    if args.key is None and args.model is None:
+        return scope
+    found = await _read(reports, scope, start, end, args, key_models=False)
+    names = [_whose(scope)]
+    if args.key is not None:
+        key = _key(args.key, found)
+        scope, names = replace(scope, key=key.hash), [*names, f"key {key.label}"]
+    if args.model is not None:
+        model = _model(args.model, found)
+        scope, names = replace(scope, models=tuple(model.names)), [*names, f"model {model.model}"]
+    return replace(scope, label=", ".join(names))
+
+
+def _key(name: str, found: Usage) -> KeyUsage:
+    used = [row for row in found.by_key if row.hash]
+    meant = [row for row in used if row.alias == name] or [
+        row for row in used if len(name) >= 8 and row.hash.startswith(name)
+    ]
+    if len(meant) > 1:
+        each = ", ".join(f"{row.hash[:16]} ({money(row.metrics.spend)})" for row in meant[:10])
+        raise Refused(f"{name} means {len(meant)} keys that were used in these days; take a hash: {each}.")
+    if not meant:
+        raise Refused(f"No key {name} was used in these days; {_known([row.label for row in used])}.")
+    return meant[0]
+
+
+def _model(name: str, found: Usage) -> ModelUsage:
+    used = [row for row in found.by_model if row.names]
+    meant = [row for row in used if name in (row.model, *row.names)] or [
+        row for row in used if name == row.model.partition("/")[2]
+    ]
+    if len(meant) > 1:
+        raise Refused(f"{name} means {len(meant)} models; {_known([row.model for row in meant])}.")
+    if not meant:
+        raise Refused(f"No model {name} was used in these days; {_known([row.model for row in used])}.")
+    return meant[0]
+
+
+def _known(names: list[str]) -> str:
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"there are: {', '.join(names[:20])}{more}" if names else "nothing was"
+
+
+async def _providers(session: Session, found: Usage) -> Mapping[str, str | None]:
+    """The provider of each model where it is known; without the list of models, what the names say."""
+    try:
+        models = await list_models(session.client, details=session.rights.why_not(Action.MODEL_DETAILS) is None)
+    except GatewayError:
+        models = []
+    return savings.providers(found, models)
+
+
+def _may_write(args: argparse.Namespace) -> bool:
+    """Whether the output may be written over a file. Raises `Refused` where it cannot be written at all.
+
+    Asked before the gateway is: a year takes a while.
+    """
+    if args.output is None:
+        return False
+    try:
+        export.check(Path(args.output), overwrite=args.force)
+    except FileThereError as error:
+        from tui.commands.rotate import ask, can_ask
+
+        if not can_ask():
+            raise Refused(f"{error} --force writes over it.") from None
+        if not ask(f"{error} Write over it?"):
+            raise Refused("Nothing was written.") from None
+        return True
+    except FileError as error:
+        raise Refused(str(error)) from None
+    return bool(args.force)
+
+
+def _put(text: str, args: argparse.Namespace, overwrite: bool) -> None:
+    if args.output is None:
+        # bytes: the encoding and the line ends are those of the format, not of the terminal
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    try:
+        path = export.write(Path(args.output), text, overwrite=overwrite)
+    except FileThereError as error:
+        raise Refused(f"{error} --force writes over it.") from None
+    except FileError as error:
+        raise Refused(str(error)) from None
+    say(f"Written: {path}, which only you can read (0600).", name=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _whose(scope: Scope) -> str:
+    if scope.key or scope.models or scope.kind in ("team", "key"):
+        return scope.label
+    return scope.id or "everyone"
+
+
+async def _before(reports: Reports, session: Session, scope: Scope, start: date, end: date) -> Metrics | None:
+    """The sums of the days before, as many; None where they are not to be had, or not for a small call."""
+    if (end - start).days >= COMPARED_DAYS and not session.server.at_least(1, 105):
+        return None
+    try:
+        return await reports.totals(scope, *previous(start, end))
+    except GatewayError:
+        # the range itself is what was asked for
+        return None
+
+
+def compared(now: float, before: float, days: int) -> str:
+    """`Spend $41.20, ▲12 % on the 30 days before ($36.79)`."""
+    then = "the day before" if days == 1 else f"the {days} days before"
+    if not before:
+        return f"Spend {money(now)}, nothing on {then}"
+    part = now / before - 1
+    if abs(part) < 0.005:
+        return f"Spend {money(now)}, as on {then} ({money(before)})"
+    up, down = ("+", "-") if _is_ascii(sys.stderr.encoding) else ("▲", "▼")
+    change = (
+        f"{now / before:,.0f} times" if part > MOST_CHANGE else f"{up if part > 0 else down}{percent(abs(part))} on"
+    )
+    return f"Spend {money(now)}, {change} {then} ({money(before)})"
+
+
+def _is_ascii(encoding: str | None) -> bool:
+    from tui.terminal import seen
+
+    return not (encoding or "utf-8").lower().startswith("utf") or seen(os.environ).ascii
+
+
+def _print_chart(found: Usage, kind: str, terminal: bool, rows: int) -> None:
+    """The chart of these days, as wide as the terminal and so low that `rows` have room; nothing without data."""
+    if not (found.totals.api_requests if kind == "requests" else found.totals.spend > 0):
+        return
+    # drawing takes a tenth of a second to import
+    from rich.console import Console
+
+    from tui.charts import Series, bars_with_failures, stacked_bars
+    from tui.spans import model_sums, spans, summed, unit_for
+    from tui.terminal import seen
+
+    size = shutil.get_terminal_size()
+    unit = unit_for(found.start, found.end)
+    bars = spans(found.start, found.end, unit)
+    labels = [bar.label for bar in bars]
+    colour = terminal and os.name != "nt" and seen(os.environ).colour
+    ascii = _is_ascii(sys.stdout.encoding)
+    height = max(LEAST_CHART_LINES, min(CHART_LINES, size.lines - rows - OTHER_LINES))
+    title = f"{'Requests' if kind == 'requests' else 'Spend'} a {unit}"
+    if kind == "requests":
+        sums = summed(found.daily, bars)
+        failed = [float(each.failed_requests) for each in sums]
+        good = [float(each.api_requests - each.failed_requests) for each in sums]
+        chart = bars_with_failures(
+            labels, good, failed, width=size.columns, height=height, colour=colour, ascii=ascii, title=title
+        )
+    else:
+        series = [Series(model, [each.spend for each in sums]) for model, sums in model_sums(found, bars).items()]
+        chart = stacked_bars(labels, series, width=size.columns, height=height, colour=colour, ascii=ascii, title=title)
+    console = Console(
+        file=sys.stdout, width=size.columns, color_system="standard" if colour else None, force_terminal=colour
+    )
+    console.print(chart, markup=False, highlight=False, emoji=False, end="\n\n")
 
 
 def days(args: argparse.Namespace, today: date) -> tuple[date, date]:
@@ -106,15 +310,16 @@ async def _team(session: Session, name: str) -> Team:
     return named[0]
 
 
-def _by_day_or_model(found: Usage, by: str) -> tuple[list[Column], list[list[str | Cell]]]:
-    rows = (
-        [(row.date.isoformat(), row.metrics) for row in found.daily]
-        if by == "day"
-        else [(row.model, row.metrics) for row in found.by_model]
-    )
+def _by_name(found: Usage, by: str, providers: Mapping[str, str | None]) -> tuple[list[Column], list[list[str | Cell]]]:
+    if by == "day":
+        rows = [(row.date.isoformat(), row.metrics) for row in found.daily]
+    elif by == "provider":
+        rows = [(each.label, each.metrics) for each in savings.by_provider(found, providers)]
+    else:
+        rows = [(row.model, row.metrics) for row in found.by_model]
     lines: list[list[str | Cell]] = [[name, *_sums(metrics, found.totals)] for name, metrics in rows]
     total: list[str | Cell] = [Cell("Total", "head"), *_sums(found.totals, found.totals)]
-    return [Column(by.capitalize(), least=28 if by == "model" else 0), *SUMS], [*lines, total]
+    return [Column(by.capitalize(), least=0 if by == "day" else 28), *SUMS], [*lines, total]
 
 
 def _by_key(found: Usage, session: Session) -> tuple[list[Column], list[list[str | Cell]]]:
@@ -134,8 +339,8 @@ def _by_key(found: Usage, session: Session) -> tuple[list[Column], list[list[str
         Column("Key", least=18),
         Column("Hash", drop=4),
         *SUMS,
-        Column("Models", least=16, drop=9),
-        Column("Team", least=10, drop=10),
+        Column("Models", least=16, drop=11),
+        Column("Team", least=10, drop=12),
     ]
     return columns, [*lines, total]
 
@@ -147,6 +352,8 @@ def _sums(metrics: Metrics, totals: Metrics) -> list[str | Cell]:
         count(metrics.api_requests),
         Cell(count(metrics.failed_requests), "warn" if metrics.failed_requests else ""),
         count(metrics.total_tokens),
+        money(metrics.per_thousand_requests) if metrics.api_requests else "",
+        money(metrics.per_million_tokens) if metrics.total_tokens else "",
         count(metrics.prompt_tokens),
         count(metrics.completion_tokens),
         count(metrics.cache_read_input_tokens),
