@@ -13,7 +13,8 @@ from tests.screens.driver import Driver, running
 from tui.demo import Call, DemoGateway
 from tui.formatting import count, money, short_count
 from tui.screens.usage import UsageScreen
-from tui.screens.usage_text import spend_by_model
+from tui.screens.usage_figures import spend_by_model
+from tui.spans import spans
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -54,6 +55,11 @@ def used(gateway: DemoGateway, day: date = TODAY, alias: str = "laptop", **more:
 
 def asked(gateway: DemoGateway) -> list[Call]:
     return [call for call in gateway.calls if "/daily/" in call.path]
+
+
+def asked_to_today(gateway: DemoGateway) -> list[Call]:
+    """Without those for the days before, which the sums are compared with."""
+    return [call for call in asked(gateway) if call.params["end_date"] == TODAY.isoformat()]
 
 
 def rows_of(gateway: DemoGateway, days: int, wanted: Callable[[dict[str, Any]], bool]) -> Rows:
@@ -132,6 +138,8 @@ async def test_the_tables_by_model_key_and_day_are_the_sums_of_the_rows(world: D
         check_line(lines[0], days["2026-11-20"], everything)
         check_line(next(line for line in lines if line.startswith("Tue 10 Nov")), days["2026-11-10"], everything)
         await app.press("v")
+        await app.see("[Provider]")
+        await app.press("v")
         await app.see("[Model]")
 
 
@@ -200,7 +208,7 @@ async def test_another_period_or_screen_stops_the_reading(small: DemoGateway) ->
         assert first.stopped
         second = Held(small, "/user/daily/activity/export")
         await app.press("Q")
-        await app.see("reading the usage of the last 90 days …")
+        await app.see("of 4 months, esc stops")
         await app.press("1")
         await app.until(lambda: second.stopped, "the call to be stopped")
         await opened(app, "Spend $3.00")
@@ -217,7 +225,7 @@ async def test_help_in_front_does_not_stop_the_reading(small: DemoGateway) -> No
         await app.until(lambda: held_done(app), "the answer")
         await app.press("escape")
         await app.see("Spend $1.00")
-        assert not held.stopped and len(asked(small)) == 1
+        assert not held.stopped and len(asked_to_today(small)) == 1
 
 
 def held_done(app: Driver) -> bool:
@@ -315,7 +323,7 @@ async def test_an_admin_sees_everyone_and_a_team(world: DemoGateway) -> None:  #
         assert "Budget" not in app.text()
         await app.press("o")
         await app.see("Whose usage?")
-        await app.press("j", "enter")
+        await app.press("down", "enter")
         await app.see(f"Spend {money(total(team, 'spend'))} ")
         says_totals(app.text(), team)
         assert "Usage of team platform" in app.text()
@@ -348,14 +356,14 @@ async def test_a_report_is_kept_for_a_minute_and_r_asks_anew(small: DemoGateway)
     async with running(small, key="sk-laptop-0123456789") as app:
         await opened(app, "Spend $1.00")
         await app.press("w")
-        await app.until(lambda: len(asked(small)) == 2 and "[7d]" in app.text())
+        await app.until(lambda: len(asked_to_today(small)) == 2 and "[7d]" in app.text())
         await app.press("m", "1", "3")
         await app.see("[30d]")
-        assert len(asked(small)) == 2
+        assert len(asked_to_today(small)) == 2
         used(small, spend=2.0)
         await app.press("R")
         await app.see("Spend $3.00")
-        assert len(asked(small)) == 3
+        assert len(asked_to_today(small)) == 3
         small.clock = lambda: NOW + timedelta(seconds=61)
         held = Held(small)
         await app.press("w")
@@ -386,7 +394,8 @@ async def test_the_chart_stacks_what_the_rows_of_each_day_and_model_come_to(worl
         await opened(app)
         screen = app.app.screen
         assert isinstance(screen, UsageScreen) and screen.report
-        series = spend_by_model(screen.report.usage)
+        usage = screen.report.usage
+        series = spend_by_model(usage, spans(usage.start, usage.end, "day"))
         assert len(series) == 6 and series[-1].rest
         days = grouped(rows, "date")
         for number, row in enumerate(screen.report.usage.daily):
@@ -400,13 +409,17 @@ async def test_the_chart_stacks_what_the_rows_of_each_day_and_model_come_to(worl
 async def test_charts_in_turn(world: DemoGateway) -> None:
     async with running(world, key=key_of(world, "laptop")) as app:
         text = await opened(app, "Spend a day")
-        assert "claude-sonnet-4-5" in text and "other" in text and "c requests a day" in text
+        assert "claude-sonnet-4-5" in text and "other" in text and "c requests" in text
         await app.press("c")
         assert "all requests" in await app.see("Requests a day")
         await app.press("c")
-        assert "spent so far" in await app.see("Spend added up")
+        assert "cache read" in await app.see("Tokens a day")
         await app.press("c")
-        await app.see("Spend a day")
+        assert "counted" in await app.see("Spend added up")
+        await app.press("c")
+        await app.gone("Spend added up")
+        await app.press("c")
+        await app.see("claude-sonnet-4-5   ")
         await app.press("t")
         await app.see("[Today]")
         await app.gone("Spend a day")
@@ -498,7 +511,7 @@ async def test_hostile_names_are_shown_harmless(small: DemoGateway) -> None:
         assert "\u202e" not in text and "\x1b" not in text
         await app.press("o")
         await app.see("team [bold]core")
-        await app.press("G", "enter")
+        await app.press("down", "down", "enter")
         await app.see("team [bold]core")
         assert "\x1b" not in app.text()
 

@@ -50,14 +50,14 @@ def test_spend_agrees_with_the_usage_of_the_running_window(now: datetime) -> Non
             assert key["spend"] == pytest.approx(used, abs=1e-5), key["key_alias"]
 
 
-def test_120_days_with_weekends_growth_failures_and_one_bad_day() -> None:
+def test_two_years_with_weekends_growth_failures_and_one_bad_day() -> None:
     gw = DemoGateway.believable(NOW)
     days: dict[str, list[float]] = {}
     for row in gw.usage_rows:
         day = days.setdefault(row["date"], [0.0, 0.0, 0.0])
         for place, name in enumerate(("api_requests", "failed_requests", "spend")):
             day[place] += row[name]
-    assert len(days) == 120
+    assert len(days) == 740
     assert max(days) == "2026-11-23"
     bad = [day for day, (requests, failed, _) in days.items() if failed / requests > 0.15]
     assert len(bad) == 1

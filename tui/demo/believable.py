@@ -1,4 +1,4 @@
-"""The people, keys and 120 days of use that `--demo` shows. Nothing here is random between two starts."""
+"""The people, keys and two years of use that `--demo` shows. Nothing here is random between two starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.demo.models import Model
 from tui.demo.state import Record, State, hash_of
 
 ADA = "ada@example.com"
-DAYS = 120
+DAYS = 740
 _PLATFORM, _RESEARCH = "team-platform", "team-research"
 # Mon..Sun: offices are quiet at the weekend, machines less so.
 _OFFICE = (1.0, 1.1, 1.15, 1.05, 0.85, 0.12, 0.08)
@@ -76,7 +76,7 @@ def _people(gw: State, now: datetime) -> None:
             "updated_at": time_.iso(now - timedelta(days=3)),
         }
 
-    gw.users["default_user_id"].update(joined(400))
+    gw.users["default_user_id"].update(joined(900))
     gw.add_user(
         ADA,
         user_email=ADA,
@@ -84,7 +84,7 @@ def _people(gw: State, now: datetime) -> None:
         max_budget=250.0,
         budget_duration="30d",
         metadata={"department": "platform"},
-        **joined(310),
+        **joined(850),
     )
     for user_id, alias, role, budget in (
         ("grace@example.com", "Grace Okafor", "internal_user", 150.0),
@@ -98,7 +98,7 @@ def _people(gw: State, now: datetime) -> None:
             user_role=role,
             max_budget=budget,
             budget_duration="30d" if budget else None,
-            **joined(260),
+            **joined(840),
         )
 
     def member(user_id: str, role: str) -> Record:
@@ -115,7 +115,7 @@ def _people(gw: State, now: datetime) -> None:
             member("grace@example.com", "user"),
             member("mei@example.com", "admin"),
         ],
-        **joined(300),
+        **joined(880),
     )
     gw.add_team(
         _RESEARCH,
@@ -124,7 +124,7 @@ def _people(gw: State, now: datetime) -> None:
         budget_duration="30d",
         models=["claude-sonnet-4-5", "gemini-2.5-pro", "gpt-4o", "text-embedding-3-small"],
         members_with_roles=[member("linus@example.com", "admin"), member(ADA, "user")],
-        **joined(240),
+        **joined(860),
     )
 
 
@@ -140,7 +140,7 @@ def _keys(now: datetime) -> list[_Key]:
             "laptop",
             ADA,
             coding,
-            210,
+            770,
             {
                 "max_budget": 120.0,
                 **month,
@@ -154,7 +154,7 @@ def _keys(now: datetime) -> list[_Key]:
             "prod-api",
             ADA,
             _Habit((("claude-sonnet-4-5", 190), ("claude-haiku-4-5", 420)), 900, 180, 0.4, True),
-            280,
+            790,
             {
                 "created_by": mei,
                 "models": ["claude-sonnet-4-5", "claude-haiku-4-5"],
@@ -203,7 +203,7 @@ def _keys(now: datetime) -> list[_Key]:
             "playground",
             ADA,
             _Habit((("gpt-4o", 4), ("in-house-llama", 12), ("gemini-2.5-pro", 3)), 900, 500),
-            160,
+            380,
             {},
         ),
         _Key(
@@ -234,7 +234,7 @@ def _keys(now: datetime) -> list[_Key]:
             61,
             {"rpm_limit": 30, "models": ["in-house-llama"], "expires": at(12.6)},
         ),
-        _Key("grace-vscode", grace, coding, 200, {"max_budget": 90.0, **month}),
+        _Key("grace-vscode", grace, coding, 780, {"max_budget": 90.0, **month}),
         _Key(
             "ticket-triage",
             grace,
@@ -256,7 +256,7 @@ def _keys(now: datetime) -> list[_Key]:
             85,
             {"team_id": _RESEARCH, "expires": at(29.0)},
         ),
-        _Key("mei-admin", mei, _Habit((("gpt-4o", 5),), 800, 200), 255, {}),
+        _Key("mei-admin", mei, _Habit((("gpt-4o", 5),), 800, 200), 800, {}),
     ]
 
 

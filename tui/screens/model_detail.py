@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import look, snippets
@@ -18,7 +17,8 @@ from tui.gateway.errors import GatewayError
 from tui.gateway.schema import Model
 from tui.gateway.usage import Metrics, Usage
 from tui.reports import Report, refused, scopes
-from tui.screens.usage_text import share_text
+from tui.screens.dialogs import Dialog
+from tui.screens.usage_tables import share_text
 from tui.widgets.bars import Line
 from tui.workspace import Workspace
 
@@ -46,7 +46,7 @@ def share_of(model: Model, usage: Usage) -> Metrics:
     return sums
 
 
-class ModelDetail(ModalScreen[None]):
+class ModelDetail(Dialog[None]):
     """A page about the model. Its usage is read by a worker, only where the session may see usage (S44)."""
 
     CSS_PATH = ["dialogs.tcss", "model_detail.tcss"]

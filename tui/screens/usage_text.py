@@ -1,257 +1,144 @@
-"""How a usage report is put into lines, cells and figures. Numbers come from one `Usage` object alone."""
+"""The lines of the usage screen above and between chart and table."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from functools import partial
-from itertools import accumulate
+from collections.abc import Sequence
+from datetime import datetime
 
 from rich.text import Text
 
 from tui import look
-from tui.charts import Series, bars_with_failures, line, stacked_bars, top_series
-from tui.formatting import count, day, models_summary, money, percent, plain, resets, short_count
+from tui.forecast import Forecast, NoForecast, budget_words
+from tui.formatting import count, money, percent, plain, resets, short_count
 from tui.gateway.state import NEAR, used
-from tui.gateway.usage import Metrics, Usage
-from tui.reports import Budget, Report
-from tui.widgets.chart import Figure
-from tui.widgets.table import Cell, Column, Row, bar, sort_key
+from tui.gateway.usage import Metrics
+from tui.reports import BudgetCounter
+from tui.savings import Saved
+from tui.screens.usage_choice import Choice, Step
+from tui.screens.usage_figures import TITLES
+from tui.screens.usage_period import Period
+from tui.screens.usage_tables import View, share_text
+from tui.widgets.table import bar
+
+MOST_CHANGE = 9.995
+"""A change of more than this part is not said in per cent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The last `days` UTC days, today included (S20)."""
-
-    id: str
-    title: str
-    days: int
-
-    @property
-    def words(self) -> str:
-        """For a sentence."""
-        return "today" if self.days == 1 else f"the last {self.days} days"
-
-
-PERIODS = (Period("today", "Today", 1), Period("7d", "7d", 7), Period("30d", "30d", 30), Period("90d", "90d", 90))
-CHARTS = ("spend", "requests", "cumulative")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One row of a table before it is drawn: `words` are its name and details, by column."""
-
-    key: str
-    words: dict[str, str]
-    metrics: Metrics
-    order: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One of the tables. `name` is what a row is called in a sentence; `sort` and `reverse` its own order."""
-
-    id: str
-    title: str
-    name: str
-    columns: tuple[Column, ...]
-    items: Callable[[Usage, Callable[[str | None], str]], list[Item]]
-    sort: str = "spend"
-    reverse: bool = True
-
-
-_NUMBERS = (
-    Column("spend", "Spend", 9, right=True),
-    Column("share", "Share", 6, right=True, drop=2),
-    Column("bar", "", 4, grow=True, most=30, drop=3, sortable=False),
-    Column("requests", "Requests", 8, right=True, drop=1),
-    Column("tokens", "Tokens", 7, right=True, drop=6),
-    Column("failed", "Failed", 6, right=True, drop=4),
-    Column("per1k", "$/1k req", 8, right=True, drop=5),
-    Column("prompt", "In", 7, right=True, drop=9),
-    Column("completion", "Out", 7, right=True, drop=10),
-    Column("cached", "Cached", 7, right=True, drop=11),
-)
-VALUES: dict[str, Callable[[Metrics], float | None]] = {
-    "spend": lambda sums: sums.spend,
-    "share": lambda sums: sums.spend,
-    "requests": lambda sums: sums.api_requests,
-    "tokens": lambda sums: sums.total_tokens,
-    "failed": lambda sums: sums.failed_requests,
-    "per1k": lambda sums: per_thousand(sums),
-    "prompt": lambda sums: sums.prompt_tokens,
-    "completion": lambda sums: sums.completion_tokens,
-    "cached": lambda sums: sums.cache_read_input_tokens,
-}
-"""What a column of numbers is sorted by; every other column is words."""
-
-
-def per_thousand(sums: Metrics) -> float | None:
-    """USD per 1,000 requests; None without requests."""
-    return sums.spend / sums.api_requests * 1000 if sums.api_requests else None
-
-
-def model_labels(usage: Usage) -> dict[str, tuple[str, str]]:
-    """Each model's short name and its provider: `gpt-4o`, `openai`. A name that would be ambiguous stays whole."""
-    names = [row.model for row in usage.by_model]
-    short = [name.partition("/")[2] or name for name in names]
-    return {
-        name: (tail, name.partition("/")[0] if "/" in name else "") if short.count(tail) == 1 else (name, "")
-        for name, tail in zip(names, short, strict=True)
-    }
-
-
-def _models(usage: Usage, team: Callable[[str | None], str]) -> list[Item]:
-    labels = model_labels(usage)
-    return [
-        Item(row.model, {"name": labels[row.model][0], "provider": labels[row.model][1]}, row.metrics)
-        for row in usage.by_model
-    ]
-
-
-def _keys(usage: Usage, team: Callable[[str | None], str]) -> list[Item]:
-    labels = model_labels(usage)
-
-    def models(names: list[str]) -> str:
-        return models_summary([labels.get(name, (name, ""))[0] for name in names]) if names else ""
-
-    return [
-        Item(row.hash, {"name": row.label, "team": team(row.team_id), "models": models(row.models)}, row.metrics)
-        for row in usage.by_key
-    ]
-
-
-def _days(usage: Usage, team: Callable[[str | None], str]) -> list[Item]:
-    return [
-        Item(row.date.isoformat(), {"name": f"{row.date:%a} {day(row.date)}"}, row.metrics, row.date.toordinal())
-        for row in usage.daily
-    ]
-
-
-VIEWS = (
-    View(
-        "model",
-        "Model",
-        "model",
-        (Column("name", "Model", 24, grow=True, most=44), Column("provider", "Provider", 10, drop=8), *_NUMBERS),
-        _models,
-    ),
-    View(
-        "key",
-        "Key",
-        "key",
-        (
-            Column("name", "Key", 24, grow=True, most=36),
-            Column("team", "Team", 12, drop=7),
-            *_NUMBERS,
-            Column("models", "Models", 24, drop=8),
-        ),
-        _keys,
-    ),
-    View("day", "Day", "day", (Column("name", "Day", 24), *_NUMBERS), _days, "name"),
-)
-
-
-def ordered(items: Sequence[Item], sort: str, reverse: bool) -> list[Item]:
-    """The items by that column, those without a value last whichever way."""
-
-    def value(item: Item) -> float | str | None:
-        if sort in VALUES:
-            return VALUES[sort](item.metrics)
-        return item.order or item.words.get(sort) or None
-
-    known = [item for item in items if value(item) is not None]
-    unknown = [item for item in items if value(item) is None]
-    return sorted(known, key=lambda item: sort_key(value(item)), reverse=reverse) + unknown
-
-
-def table_row(item: Item, total: float, largest: float) -> Row:
-    """The row of `item`; shares are of `total` USD, bars of the `largest` spend of a row."""
-    sums = item.metrics
-    share = sums.spend / total if total > 0 else None
-    dear = per_thousand(sums)
-    failing = sums.api_requests > 0 and sums.failed_requests / sums.api_requests >= 0.05
-    cells = {
-        "spend": Cell(money(sums.spend)),
-        "share": Cell("–" if share is None else share_text(share)),
-        "bar": Cell(style=look.GOOD, part=sums.spend / largest if largest > 0 else 0.0),
-        "requests": Cell(count(sums.api_requests)),
-        "tokens": Cell(short_count(sums.total_tokens)),
-        "failed": Cell(
-            f"{'!' if failing else ''}{count(sums.failed_requests)}" if sums.failed_requests else "–",
-            look.BAD if failing else "" if sums.failed_requests else look.DIM,
-        ),
-        "per1k": Cell("–" if dear is None else money(dear) if dear < 1000 else f"${short_count(dear)}"),
-        "prompt": Cell(short_count(sums.prompt_tokens), look.DIM),
-        "completion": Cell(short_count(sums.completion_tokens), look.DIM),
-        "cached": Cell(short_count(sums.cache_read_input_tokens), look.DIM),
-    }
-    for name, words in item.words.items():
-        cells[name] = Cell(words, "" if name == "name" else look.DIM)
-    return Row(item.key, cells)
-
-
-def share_text(share: float) -> str:
-    """`48.8 %`, `100 %`; what rounds to nothing and is not nothing is `<0.1 %`."""
-    value = share * 100
-    return "100 %" if value >= 99.95 else "<0.1 %" if 0 < value < 0.05 else f"{value:.1f} %"
-
-
-def heading(label: str, period: Period, report: Report | None, width: int) -> Text:
-    """`Usage of me   Today  7d [30d] 90d      UTC · as of 10:14`; the name gives way on a narrow terminal."""
-    periods = Text()
-    for each in PERIODS:
-        chosen = each is period
-        periods.append(f"[{each.title}]" if chosen else f" {each.title} ", style=look.STRONG if chosen else look.DIM)
-    when = f"UTC days · as of {report.at:%H:%M} " if report else "UTC days "
-    right = Text(when, style=look.DIM)
-    left = Text.assemble((" Usage of ", look.DIM))
-    if width < 70:
-        left = Text(" ")
-        right = Text(f"{report.at:%H:%M} UTC " if report else "UTC ", style=look.DIM)
-    left.append(plain(label), style=look.STRONG)
-    room = width - periods.cell_len - right.cell_len - 3
+def heading(label: str, periods: Sequence[Period], chosen: Period, at: datetime | None, width: int) -> Text:
+    """`Usage of me   Today  7d [30d] 90d  12m  MTD      UTC days · as of 10:14`; the name gives way when narrow."""
+    when = f"as of {at:%H:%M} " if at else ""
+    tries = ((" Usage of ", f"UTC days · {when}", " "), (" Usage of ", f"UTC · {when}", " "), (" ", f"{when}", ""))
+    for number, (start, end, gap) in enumerate(tries):
+        shown = Text()
+        for each in periods:
+            here = each == chosen
+            shown.append(
+                f"[{each.title}]" if here else f"{gap}{each.title}{gap}" if gap else f" {each.title} ",
+                style=look.STRONG if here else look.DIM,
+            )
+        left = Text(start, style=look.DIM).append(plain(label), style=f"not dim {look.STRONG}")
+        right = Text(end.strip() + " " if end else "", style=look.DIM)
+        room = width - shown.cell_len - right.cell_len - 3
+        if left.cell_len <= room or number == len(tries) - 1:
+            break
     if left.cell_len > room:
         left.truncate(max(room, 8), overflow="ellipsis")
-    gap = " " * max(1, width - left.cell_len - 2 - periods.cell_len - right.cell_len)
-    return Text.assemble(left, "  ", periods, gap, right, no_wrap=True, overflow="crop")
+    space = " " * max(1, width - left.cell_len - 2 - shown.cell_len - right.cell_len)
+    return Text.assemble(left, "  ", shown, space, right, no_wrap=True, overflow="crop")
 
 
-def totals(sums: Metrics, width: int) -> Text:
-    """Spend, requests, failures and tokens of the whole range, as much as fits."""
+def crumbs(label: str, steps: Sequence[Step]) -> Text:
+    """`me › model gpt-4o › key laptop · esc widens`; "" where nothing is narrowed."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    if not steps:
+        return text
+    text.append(f" {plain(label)}", style=look.DIM)
+    for step in steps:
+        text.append(" › ", style=look.DIM)
+        text.append(f"{step.kind} ", style=look.DIM)
+        text.append(plain(step.label), style=look.STRONG)
+    return text.append(" · esc widens", style=look.DIM)
+
+
+def change(now: float, before: float) -> str:
+    """`▲12 %`, `▼3 %`, `=` beside a total; "new" where there was nothing before."""
+    if not before:
+        return "new" if now else ""
+    part = now / before - 1
+    if abs(part) < 0.005:
+        return "="
+    if part > MOST_CHANGE:
+        return f"▲{now / before:,.0f}×"
+    return f"{'▲' if part > 0 else '▼'}{percent(abs(part))}"
+
+
+def totals(sums: Metrics, before: Metrics | None, width: int, *, so_far: bool = False) -> Text:
+    """Spend, requests, failures and tokens of the whole range, as much as fits, each beside the days `before`."""
     failed = sums.failed_requests / sums.api_requests if sums.api_requests else 0.0
-    failures = f"{count(sums.failed_requests)}, {share_text(failed)}" if sums.failed_requests else "none"
     cached = sums.cache_read_input_tokens / sums.prompt_tokens if sums.prompt_tokens else 0.0
+    moved = {
+        "spend": change(sums.spend, before.spend) if before else "",
+        "requests": change(sums.api_requests, before.api_requests) if before else "",
+        "tokens": change(sums.total_tokens, before.total_tokens) if before else "",
+    }
+    was = ""
+    if before and before.api_requests:
+        was = f"was {share_text(before.failed_requests / before.api_requests)}"
+    bad = look.BAD if failed >= 0.05 else look.STRONG if sums.failed_requests else ""
+    many = f"{count(sums.failed_requests)}, {share_text(failed)}" if sums.failed_requests else "none"
+    few = share_text(failed) if sums.failed_requests else "none"
     tokens = short_count(sums.total_tokens)
-    in_out = f" ({short_count(sums.prompt_tokens)} in, {short_count(sums.completion_tokens)} out)"
+    inout = f"({short_count(sums.prompt_tokens)} in, {short_count(sums.completion_tokens)} out)"
     part = f", {percent(cached)} cached"
-    bad = look.BAD if failed >= 0.05 else look.STRONG
 
-    def line_of(gap: str, tokens: str, requests: str = "Requests", failures: str = failures) -> Text:
+    def line_of(gap: str, failures: str, was: str, tail: str, changes: int, requests: str = "Requests") -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         pieces = (
-            ("Spend", money(sums.spend), look.STRONG),
-            (requests, count(sums.api_requests), look.STRONG),
-            ("Failed", failures, bad if sums.failed_requests else ""),
-            ("Tokens", tokens, look.STRONG),
+            ("Spend so far" if so_far else "Spend", money(sums.spend), look.STRONG, moved["spend"] if changes else ""),
+            (requests, count(sums.api_requests), look.STRONG, moved["requests"] if changes > 1 else ""),
+            ("Failed", failures, bad, was),
+            ("Tokens", tokens, look.STRONG, moved["tokens"] if changes > 2 else ""),
         )
-        for label, value, style in pieces:
+        for label, value, style, note in pieces:
             text.append(gap if text else " ")
             text.append(f"{label} ", style=look.DIM)
             text.append(value, style=style)
-        return text
+            text.append(f" {note}" if note else "", style=look.DIM)
+        return text.append(tail)
 
     tries = (
-        line_of("    ", tokens + in_out + part),
-        line_of("   ", tokens + part),
-        line_of("  ", tokens + part),
-        line_of("  ", tokens),
-        line_of("  ", tokens, "Req", share_text(failed) if sums.failed_requests else "0"),
+        line_of("    ", many, was, f"{part} {inout}", 3),
+        line_of("   ", many, was, part, 3),
+        line_of("  ", many, "", part, 3),
+        line_of("  ", many, "", part, 2),
+        line_of("  ", few, "", part, 2),
+        line_of("  ", few, "", "", 3),
+        line_of("  ", few, "", "", 2),
+        line_of("  ", few, "", "", 1, "Req"),
+        line_of("  ", few, "", "", 0, "Req"),
     )
     return next((text for text in tries if text.cell_len <= width), tries[-1])
 
 
-def budget_line(budget: Budget | None, now: datetime, width: int) -> Text:
-    """The record's own counter against its limit (S25); "" where there is no record."""
+def cache_line(sums: Metrics, saved: Saved | None) -> Text:
+    """What part of the prompt came from a cache or went into one, and what that saved; "" without either."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    read, written = sums.cache_read_input_tokens, sums.cache_creation_input_tokens
+    if not sums.prompt_tokens or not (read or written):
+        return text
+    text.append(" Cache ", style=look.DIM)
+    text.append(f"{short_count(read)} of {short_count(sums.prompt_tokens)} prompt tokens read")
+    if saved is not None:
+        net = f"saved {money(saved.usd)}" if saved.usd >= 0 else f"cost {money(-saved.usd)} more than it saved"
+        text.append(f" · {net}", style=look.STRONG)
+        left = f", {len(saved.unpriced)} without a price left out" if saved.unpriced else ""
+        text.append(f" at list prices{left}", style=look.DIM)
+    return text.append(f" · {short_count(written)} written", style=look.DIM)
+
+
+def budget_line(budget: BudgetCounter | None, ahead: Forecast | NoForecast | None, now: datetime, width: int) -> Text:
+    """The record's own counter against its limit (S25), and when it ends at the present rate; "" without a record.
+
+    Two lines where one is too narrow.
+    """
     text = Text(no_wrap=True, overflow="ellipsis")
     if budget is None:
         return text
@@ -268,51 +155,47 @@ def budget_line(budget: Budget | None, now: datetime, width: int) -> Text:
         text.append(f"  {full}", style=style or look.GOOD)
         text.append("░" * (12 - len(full)), style=look.DIM)
     text.append(f"  {percent(part)}{state}", style=style)
-    window = resets(budget.duration, budget.reset_at, now)
-    text.append(f" · {plain(window) or 'never resets'}", style=look.DIM)
-    return text
+    words, how = _ahead(ahead)
+    if not (isinstance(ahead, Forecast) and ahead.at_reset is not None and ahead.ends_on is None):
+        # those words name the reset themselves
+        window = resets(budget.duration, budget.reset_at, now)
+        text.append(f" · {plain(window) or 'never resets'}", style=look.DIM)
+    if not words:
+        return text
+    warned = isinstance(ahead, Forecast) and (ahead.over or ahead.ends_on is not None)
+    words += " !" if warned else ""
+    rest = Text(words, style=look.WARN if warned else "")
+    rest.append(f" ({how})" if how else "", style=look.DIM)
+    if text.cell_len + 3 + rest.cell_len <= width:
+        return text.append(" · ", style=look.DIM).append(rest)
+    return text.append("\n        ").append(rest)
 
 
-def tabs(view: View, note: str, chart: str | None, width: int) -> Text:
-    """`by Model │ Key │ Day`, what the filter leaves, and what `c` would show next."""
+def _ahead(ahead: Forecast | NoForecast | None) -> tuple[str, str]:
+    if isinstance(ahead, Forecast):
+        return budget_words(ahead), ahead.how
+    return (f"no forecast: {ahead.reason}", "") if ahead else ("", "")
+
+
+def tabs(choice: Choice, note: str, following: str | None, width: int) -> Text:
+    """`by Model │ Key │ Day`, what the filter leaves, and which chart the key for it shows next."""
     text = Text(no_wrap=True, overflow="crop").append(" by ", style=look.DIM)
-    for number, each in enumerate(VIEWS):
+    for number, each in enumerate(choice.views):
         if number:
             text.append(" │ ", style=look.DIM)
-        text.append(f"[{each.title}]" if each is view else each.title, style=look.STRONG if each is view else look.DIM)
+        here = each is choice.view
+        text.append(f"[{each.title}]" if here else each.title, style=look.STRONG if here else look.DIM)
     text.append(f"   {plain(note)}" if note else "")
-    if chart:
-        following = CHARTS[(CHARTS.index(chart) + 1) % len(CHARTS)]
-        words = {"spend": "c spend a day", "requests": "c requests a day", "cumulative": "c spend added up"}[following]
+    if following:
+        words = f"c {TITLES[following]}"
         gap = width - text.cell_len - len(words) - 1
         if gap >= 2:
             text.append(" " * gap + words, style=look.DIM)
     return text
 
 
-def figure(kind: str, usage: Usage) -> Figure | None:
-    """The chart of these days; None where there is nothing to draw."""
-    labels = [row.date.isoformat() for row in usage.daily]
-    if kind == "requests":
-        if not usage.totals.api_requests:
-            return None
-        ok = [float(row.metrics.api_requests - row.metrics.failed_requests) for row in usage.daily]
-        failed = [float(row.metrics.failed_requests) for row in usage.daily]
-        return partial(bars_with_failures, labels, ok, failed, title="Requests a day")
-    if usage.totals.spend <= 0:
-        return None
-    if kind == "cumulative":
-        # no line for the budget: its window starts on another day than the range (S25)
-        values = list(accumulate(row.metrics.spend for row in usage.daily))
-        return partial(line, labels, values, title="Spend added up", name="spent so far")
-    return partial(stacked_bars, labels, spend_by_model(usage), title="Spend a day")
-
-
-def spend_by_model(usage: Usage) -> list[Series]:
-    """USD per day of the five largest models and of the others together."""
-    where: dict[date, int] = {row.date: index for index, row in enumerate(usage.daily)}
-    names = model_labels(usage)
-    values: dict[str, list[float]] = {row.model: [0.0] * len(where) for row in usage.by_model}
-    for row in usage.daily_by_model:
-        values[row.model][where[row.date]] += row.metrics.spend
-    return top_series([Series(names[model][0], spends) for model, spends in values.items()])
+def no_rows(view: View, needle: str) -> Text:
+    """In place of the rows."""
+    if not needle:
+        return Text("Nothing in the months that were read so far.")
+    return Text(f"No {view.id} matches “{plain(needle)}”. esc clears the filter.")
