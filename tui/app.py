@@ -2,35 +2,45 @@
 
 import asyncio
 import os
+import sys
 import traceback
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import ClassVar, Literal, cast
+from typing import ClassVar
 
 import httpx
+from rich.console import RenderableType
 from rich.segment import Segments
 from rich.text import Text
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
+from textual.driver import Driver
+from textual.filter import NoColor
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui import clipboard
+from tui.ascii import Ascii
 from tui.config import Config, Flags, Settings, default_path
-from tui.formatting import fit_to_show
 from tui.gateway.redaction import redact
 from tui.palette import Actions
 from tui.screens.base import MODES, MainScreen
 from tui.startup import Session, demo
-from tui.typeahead import InOrder
+from tui.terminal import Terminal
+from tui.toasts import Toasts
+from tui.wire import Ready, Wire
 from tui.workspace import Workspace, utc_now
 
-Severity = Literal["information", "warning", "error"]
 
-
-class LitellmTui(InOrder[int]):
+class LitellmTui(Toasts[int]):
     """litellm-tui.
 
-    `settings` None opens the setup screen. `transport` replaces the network (the demo, tests), `clock` the time.
+    `settings` None opens the setup screen. `transport` replaces the network (the demo, tests), `clock` the time;
+    `terminal` None is one that shows everything, with the colours that NO_COLOR leaves.
     """
 
     TITLE = "litellm-tui"
@@ -45,9 +55,30 @@ class LitellmTui(InOrder[int]):
             )
             for number, (mode, title) in enumerate(MODES, 1)
         ),
-        Binding("question_mark", "app.help", "help", id="app.help", show=False, tooltip="Show the keys of this screen"),
+        Binding(
+            "question_mark,f1", "app.help", "help", id="app.help", show=False, tooltip="Show the keys of this screen"
+        ),
         Binding(
             "colon,ctrl+p", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"
+        ),
+        # in dialogs too, which only a key with priority reaches
+        Binding(
+            "ctrl+l",
+            "app.redraw",
+            "redraw",
+            id="app.redraw",
+            show=False,
+            priority=True,
+            tooltip="Draw the screen anew",
+        ),
+        Binding(
+            "ctrl+z",
+            "app.suspend_process",
+            "suspend",
+            id="app.suspend",
+            show=False,
+            priority=True,
+            tooltip="Go back to the shell; fg returns",
         ),
         Binding("q", "app.leave", "quit", id="app.quit", show=False, tooltip="Quit"),
     ]
@@ -60,17 +91,67 @@ class LitellmTui(InOrder[int]):
         flags: Flags | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = utc_now,
+        terminal: Terminal | None = None,
     ) -> None:
-        no_colour = bool(os.environ.get("NO_COLOR"))
-        super().__init__(ansi_color=no_colour or None)
-        self.colour = not no_colour
-        self.ascii = False
+        self.terminal = terminal or Terminal(colour=not os.environ.get("NO_COLOR"))
+        self.colour = self.terminal.colour
+        self.ascii = self.terminal.ascii
+        self._wire = Wire(dark=self.terminal.basic)
+        super().__init__(ansi_color=None if self.colour else True)
+        self.animation_level = "none"
+        if not self.colour and not self.no_color:
+            self.no_color = True
+            self._filters.append(NoColor())
+        if self.ascii:
+            self._filters.append(Ascii())
         self.settings = settings
         self.config = config or Config(default_path())
         self.flags = flags or Flags()
         self.transport = transport
         self.clock = clock
         self.workspace: Workspace | None = None
+        self._typed_in_setup: dict[str, str] = {}
+
+    def get_driver_class(self) -> type[Driver]:
+        """Our own driver, where there are signals and pseudo-terminals."""
+        if sys.platform == "win32":
+            return super().get_driver_class()
+        from tui.driver import TerminalDriver
+
+        return TerminalDriver
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        driver = self._driver
+        drawn = self._running and not self._closed and not self._batch_count and driver and not driver.is_headless
+        if drawn and isinstance(renderable, CompositorUpdate):
+            sequences = self._wire.difference(renderable, self.console)
+            if sequences is None:
+                self._wire.forget()
+            elif not sequences:
+                self.post_display_hook()
+                return
+            else:
+                renderable = Ready(sequences)
+        super()._display(screen, renderable)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A terminal that changes, or is come back to, shows what it likes until it is drawn on."""
+        self.action_redraw()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """No cursor blinks: it would be the only thing ever sent while nobody does anything."""
+        if isinstance(event.widget, Input):
+            event.widget.cursor_blink = False
+
+    def get_key_display(self, binding: Binding) -> str:
+        """The key as it is written beside its action; where there are no signs, in words."""
+        shown = super().get_key_display(binding)
+        return shown if shown.isascii() or not self.ascii else binding.key
+
+    def action_redraw(self) -> None:
+        """Send the whole screen again, whatever was there."""
+        self._wire.forget()
+        self.refresh()
 
     def on_mount(self) -> None:
         """Connect, or ask where to."""
@@ -90,11 +171,14 @@ class LitellmTui(InOrder[int]):
         """Ask for a gateway and connect to it."""
         from tui.screens.setup import Setup
 
-        self.push_screen(Setup(self.config, self.flags, self.settings, self.transport), self._set_up)
+        screen = Setup(self.config, self.flags, self.settings, self.transport, typed=self._typed_in_setup)
+        self.push_screen(screen, self._set_up)
 
     def _set_up(self, settings: Settings | None) -> None:
         if settings is not None:
             self.connect(settings)
+        elif self.workspace is None and self.settings is not None:
+            self.connect(self.settings)
         elif self.workspace is None:
             self.exit(0)
 
@@ -121,6 +205,11 @@ class LitellmTui(InOrder[int]):
             await self.remove_mode("between")
         for warning in session.warnings:
             self.tell(warning, severity="warning")
+        await self.release()
+
+    def takes_held(self) -> bool:
+        """What was typed blindly does not answer a dialog, which asks because its words have to be read first."""
+        return isinstance(self.screen, MainScreen)
 
     async def action_go(self, mode: str) -> None:
         """Show one of the three screens."""
@@ -138,20 +227,13 @@ class LitellmTui(InOrder[int]):
         """Quit."""
         self.exit(0)
 
-    def tell(self, message: str, *, title: str = "", severity: str = "information") -> None:
-        """A toast: printable, redacted (S3), never markup."""
-        said = fit_to_show(message)
-        if any(notice.message == said and not notice.has_expired for notice in self._notifications):
-            return
-        seconds = 4 if severity == "information" else 6
-        self.notify(said, title=title, severity=cast("Severity", severity), timeout=seconds, markup=False)
-
     async def copy(self, text: str) -> str:
         """Send `text` to the clipboard; the sentence that says how (it is never acknowledged)."""
         driver = self._driver
         write = driver.write if driver and not driver.is_headless else None
+        how = self.config.clipboard
         # tmux may take its time
-        result = await asyncio.to_thread(clipboard.copy, text, env=os.environ, write=write)
+        result = await asyncio.to_thread(clipboard.copy, text, env=os.environ, write=write, choice=how)
         if write and driver:
             driver.flush()
         return result.sentence
@@ -160,6 +242,12 @@ class LitellmTui(InOrder[int]):
         """Close the connections."""
         if self.workspace is not None:
             await self.workspace.session.client.aclose()
+
+    def _handle_exception(self, error: Exception) -> None:
+        # who ends the app while a screen is still being put up leaves that screen without its widgets
+        if self._exit and isinstance(error, (NoMatches, ScreenStackError)):
+            return
+        super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """What a crash leaves on the terminal: where it happened, without locals, redacted (S3)."""
@@ -184,10 +272,10 @@ def _screen(mode: str, workspace: Workspace) -> MainScreen:
     return UsageScreen(workspace)
 
 
-def run(settings: Settings | None, config: Config, flags: Flags) -> int:
+def run(settings: Settings | None, config: Config, flags: Flags, terminal: Terminal) -> int:
     """Run the app in the terminal until the person leaves; the exit code."""
     transport, clock = None, utc_now
     if settings is not None and settings.demo:
         settings, transport, clock = demo(settings)
-    app = LitellmTui(settings, config=config, flags=flags, transport=transport, clock=clock)
-    return app.run() or app.return_code or 0
+    app = LitellmTui(settings, config=config, flags=flags, transport=transport, clock=clock, terminal=terminal)
+    return app.run(mouse=terminal.mouse) or app.return_code or 0

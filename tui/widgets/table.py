@@ -198,7 +198,8 @@ class RecordTable(DataTable[Text]):
     def _draw(self, row: Row, name: str, width: int) -> Text:
         cell = row.cells.get(name, Cell())
         if cell.part is not None:
-            return self._cut(bar(cell.part, width - 1), width, False, cell.style)
+            ascii = bool(getattr(self.app, "ascii", False))
+            return self._cut(bar(cell.part, width - 1, ascii=ascii), width, False, cell.style)
         text = fit_words(cell.words, width - 1) if cell.words else plain(cell.text)
         return self._cut(text, width, self._by_id(name).right, cell.style)
 
@@ -248,13 +249,15 @@ def fit_words(words: Sequence[str], cells: int) -> str:
 
 
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_ASCII_EIGHTHS = " ----===#"
 
 
-def bar(part: float, cells: int) -> str:
+def bar(part: float, cells: int, *, ascii: bool = False) -> str:
     """A bar for `part` of 1 in at most `cells` cells; more than 0 always leaves a mark, more than 1 is a full bar."""
+    marks = _ASCII_EIGHTHS if ascii else _EIGHTHS
     eighths = round(max(0.0, min(part, 1.0)) * cells * 8)
     full, rest = divmod(max(eighths, 1) if part > 0 else 0, 8)
-    return "█" * full + (_EIGHTHS[rest] if rest else "")
+    return marks[8] * full + (marks[rest] if rest else "")
 
 
 def next_sort(columns: Sequence[Column], current: str) -> str:
