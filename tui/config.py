@@ -319,9 +319,14 @@ class Profile(_Table):
     provisioning: Provisioning = Field(default_factory=lambda: Provisioning())
 
 
+Clipboard = Literal["auto", "tmux", "osc52", "none"]
+"""How text is copied; `auto` goes by the environment."""
+
+
 class _File(_Table):
     default: str | None = Field(default=None, description="the name of a profile")
     theme: str | None = Field(default=None, min_length=1, description="the name of a theme")
+    clipboard: Clipboard = Field(default="auto", description='"auto", "osc52", "tmux" or "none"')
     profiles: dict[str, Profile] = Field(
         default_factory=dict, description="tables such as [profiles.work], each with a url"
     )
@@ -350,6 +355,7 @@ class Config:
     theme: str | None = None
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     text: str = field(default="", repr=False)
+    clipboard: Clipboard = "auto"
 
     def problem(self, message: str, *where: str | int) -> Problem:
         """A problem at a field of this file, with its line."""
@@ -403,7 +409,7 @@ def _parse(path: Path, data: bytes) -> Config:
     if file is None or found:
         lines = sorted((_line(text, at) or 0, _dotted(at), message) for at, message in found.items())
         raise ConfigError(*(Problem(name, message, path, line or None) for line, name, message in lines))
-    return Config(path, True, file.default, file.theme, file.profiles, text)
+    return Config(path, True, file.default, file.theme, file.profiles, text, file.clipboard)
 
 
 # The next three hand their findings back, so that no exception is raised inside a handler: the exceptions of

@@ -207,6 +207,8 @@ def test_rotation_in_tmux_leaves_no_secret_behind(
     for key in (secret, first["key"]):  # at this moment both work
         answer = httpx.get(f"{live_proxy.url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=30)
         assert answer.status_code == 200
+    terminal.press("y")
+    terminal.see("Not copied: no terminal is attached to this tmux.")
     children = subprocess.run(["ps", "-ef", "e"], capture_output=True, text=True, check=True).stdout
     assert secret not in children and secret not in terminal.tmux("list-buffers")
     terminal.press("I")

@@ -1,0 +1,1 @@
+"""Over a real SSH server on loopback."""
