@@ -137,11 +137,24 @@ def _span(span: timedelta) -> str:
     return f"{int(seconds)} s"
 
 
+def _nearest(span: timedelta) -> str:
+    """In the largest unit that it fills once it is rounded, so that 23 h 59 min is a day; at most half a unit off."""
+    seconds = span.total_seconds()
+    for size, letter, smaller in ((86400, "d", 3600), (3600, "h", 60), (60, "min", 1)):
+        if _round(seconds / smaller) * smaller >= size:
+            return f"{_round(seconds / size)} {letter}"
+    return f"{_round(seconds)} s"
+
+
+def _round(value: float) -> int:
+    return math.floor(value + 0.5)
+
+
 def until(moment: datetime | None, now: datetime) -> str:
-    """`12 d left`, `expired 2 d ago`, `never`."""
+    """`12 d left` to the nearest unit: 90 days that were chosen a moment ago are not 89. `expired 2 d ago`, `never`."""
     if moment is None:
         return "never"
-    return f"{_span(moment - now)} left" if moment > now else f"expired {_span(now - moment)} ago"
+    return f"{_nearest(moment - now)} left" if moment > now else f"expired {_span(now - moment)} ago"
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

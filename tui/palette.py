@@ -40,7 +40,7 @@ class Actions(Provider):
             if score > 0:
                 yield Hit(
                     score,
-                    matcher.highlight(label),
+                    matcher.highlight(_escape(label)),
                     partial(self._run, node, binding),
                     text=label,
                     help=_escape(reason) or None,

@@ -1,8 +1,9 @@
-"""Keys in the order they were pressed, also when many arrive at once.
+"""Keys in the order they were pressed, also when many arrive at once or nothing is there yet to take them.
 
 Textual hands a letter to the focused field at once, while a binding (next field, clear, submit) runs only after its key
 has bubbled up to the app. Over a slow line several keys come in one packet, and text would land in the field before the
-one that the person had gone to. So a key waits until what the one before it set off is done.
+one that the person had gone to. So a key waits until what the one before it set off is done. While the app is busy with
+getting somewhere (`hold`), keys wait for the place that they are meant for.
 """
 
 from collections import deque
@@ -17,6 +18,8 @@ ROUNDS = 2
 """Trips from the focused widget up to the app: the key's own, then that of the message which its binding posted."""
 LONGEST_WAIT = 0.25
 """Seconds after which the next key is taken in any case: the widget may be gone, and the trip with it."""
+AT_ONCE = frozenset({"escape", "q", "K", "ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l"})
+"""Keys that are for whatever is there now: leave, stop, another key."""
 
 
 class _Passed(Message):
@@ -33,8 +36,29 @@ class InOrder(App[ReturnType]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._typed_ahead: deque[events.Key] = deque()
+        self._held: deque[events.Key] = deque()
+        self._holding = False
         self._under_way = False
         self._wait: Timer | None = None
+
+    def hold(self) -> None:
+        """From now on keys wait, but for those of `AT_ONCE`."""
+        self._holding = True
+
+    def drop(self) -> None:
+        """What was held was meant for a place that is not reached: forget it, and take keys again."""
+        self._holding = False
+        self._held.clear()
+
+    async def release(self) -> None:
+        """Take the keys that were held, then those that come."""
+        self._holding = False
+        if not self._under_way:
+            await self._take_next()
+
+    def takes_held(self) -> bool:
+        """Whether a held key may go to what is there now. Where it may not, the rest of them are forgotten."""
+        return True
 
     async def on_event(self, event: events.Event) -> None:
         """Take a fresh key now, or when those before it are done."""
@@ -42,6 +66,8 @@ class InOrder(App[ReturnType]):
             await super().on_event(event)
         elif self._under_way:
             self._typed_ahead.append(event)
+        elif self._holding and event.key not in AT_ONCE:
+            self._held.append(event)
         else:
             await self._take(event)
 
@@ -68,5 +94,14 @@ class InOrder(App[ReturnType]):
             self._wait.stop()
             self._wait = None
         self._under_way = False
-        if self._typed_ahead:
-            await self._take(self._typed_ahead.popleft())
+        if not self._holding and self._held:
+            if self.takes_held():
+                await self._take(self._held.popleft())
+                return
+            self._held.clear()
+        while self._typed_ahead:
+            event = self._typed_ahead.popleft()
+            if not self._holding or event.key in AT_ONCE:
+                await self._take(event)
+                return
+            self._held.append(event)

@@ -1,5 +1,6 @@
 """The first screen: what is wrong and what to do, never a blank app; and the setup of a first gateway."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -7,12 +8,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from tests.screens.driver import Driver, running
 from tui.app import LitellmTui
 from tui.config import Config, Flags, Limits, Provisioning, load, resolve
 from tui.demo import DemoGateway
+from tui.screens.connecting import Connecting
 from tui.startup import Trouble
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -135,3 +137,89 @@ async def test_setting_up_does_not_lose_read_only(
         app.app.screen.query_one("#key", Input).value = gateway.master_key
         await app.press(save)
         await app.see("READ-ONLY")
+
+
+async def test_setup_keeps_what_was_typed_but_not_the_key(gateway: DemoGateway, tmp_path: Path) -> None:
+    gateway.intercept("GET", "*", lambda _: _refuse(), times=-1)
+    async with running(gateway, wait=False) as app:
+        await app.see("refuses the connection")
+        await app.press("S")
+        await app.see("Connect to a LiteLLM gateway")
+        assert "esc back" in app.text()
+        for name, text in (("url", "https://other.example.com"), ("key", "sk-typed-0123456789"), ("name", "other")):
+            app.app.screen.query_one(f"#{name}", Input).value = text
+        app.app.screen.query_one("#keep", Select).value = "file"
+        await app.pilot.pause()
+        await app.press("escape")
+        await app.see("refuses the connection")
+        await app.press("S")
+        await app.see("Connect to a LiteLLM gateway")
+        assert "https://other.example.com" in app.text() and "other" in app.row("Profile name")
+        assert "a file of mode 0600" in app.text()
+        assert app.app.screen.query_one("#key", Input).value == ""
+        assert "sk-typed" not in str(vars(app.app))
+
+
+class Slow:
+    """A gateway that answers from `go` on."""
+
+    def __init__(self, gateway: DemoGateway) -> None:
+        self.go = asyncio.Event()
+        gateway.intercept("GET", "*", self._wait, times=-1)
+
+    async def _wait(self, _: httpx.Request) -> None:
+        await self.go.wait()
+
+
+@asynccontextmanager
+async def starting(gateway: DemoGateway) -> AsyncIterator[tuple[Driver, Slow]]:
+    gateway.add_user(user_id="ada", user_role="internal_user")
+    for alias in ("laptop", "server"):
+        gateway.add_key(key_alias=alias, user_id="ada")
+    slow = Slow(gateway)
+    async with running(gateway, user="ada", wait=False) as app:
+        await app.see("llm.example.com ·")
+        yield app, slow
+
+
+async def test_keys_pressed_while_it_connects_wait_for_the_keys_screen(gateway: DemoGateway) -> None:
+    async with starting(gateway) as (app, slow):
+        await app.press("slash", *"server", "enter", "r")
+        assert isinstance(app.app.screen, Connecting)
+        slow.go.set()
+        await app.see("Rotate server")
+
+
+async def test_what_was_typed_blindly_answers_no_question(gateway: DemoGateway) -> None:  # S43
+    async with starting(gateway) as (app, slow):
+        await app.press("d", "y", "d", "y")
+        slow.go.set()
+        await app.see("Delete laptop")
+        await app.press("n")
+        await app.gone("Delete laptop")
+        assert app.writes() == [] and len(gateway.keys) == 2
+
+
+async def test_keys_meant_for_a_screen_that_never_came_are_forgotten(gateway: DemoGateway) -> None:
+    wrong = "sk-wrong-0123456789"
+    slow = Slow(gateway)
+    async with running(gateway, key=wrong, wait=False) as app:
+        await app.see("llm.example.com ·")
+        await app.press("S", "R", "question_mark")
+        slow.go.set()
+        await app.see("The gateway refuses this key")
+        calls = len(gateway.calls)
+        await app.pilot.pause()
+        assert "R try again" in app.text() and len(gateway.calls) == calls
+        await app.press("K")
+        await app.see("Another key")
+        await app.type(gateway.master_key)
+        await app.press("enter")
+        await app.see("No keys yet")
+        assert "Connect to a LiteLLM gateway" not in app.text()
+
+
+async def test_q_leaves_at_once_while_it_connects(gateway: DemoGateway) -> None:
+    async with starting(gateway) as (app, _):
+        await app.press("n", "q")
+        assert app.app.return_code == 0

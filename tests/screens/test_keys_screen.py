@@ -405,3 +405,59 @@ async def test_the_palette_finds_actions(gateway: DemoGateway) -> None:
         await app.press("escape")
         await app.press("ctrl+p")
         await app.see("Make a new virtual key")
+
+
+@pytest.fixture
+def rotated(gateway: DemoGateway) -> DemoGateway:
+    """Two old keys of rotations that are done: one still in its grace, one at its end."""
+    for name, end in (("old-one", NOW + timedelta(hours=5)), ("older-one", NOW - timedelta(days=3))):
+        note = {"to": "f" * 64, "alias": name, "expires_at": None, "at": None}
+        gateway.add_key(
+            key_alias=f"{name}-retired-0123abcd",
+            user_id="ada",
+            expires=end,
+            spend=9.9,
+            max_budget=10.0,
+            metadata={"litellm_tui_retired": note},
+        )
+    return gateway
+
+
+async def test_retired_keys_stay_listed_and_need_nobody(rotated: DemoGateway) -> None:  # S42
+    async with running(rotated, user="ada", size=(100, 30)) as app:
+        assert app.text().count("-retired-") == 2
+        row = app.row("older-one")
+        assert row.startswith("  ") and "retired " in row and "expired" not in row and "!" not in row
+        assert "retired, 5 h" in app.row("old-one")
+
+
+async def test_mark_all_leaves_retired_keys_out_and_they_can_be_deleted(rotated: DemoGateway) -> None:
+    async with running(rotated, user="ada", size=(100, 30)) as app:
+        await app.press("asterisk")
+        await app.see("4 marked")
+        assert "●" not in app.row("older-one")
+        await app.press("escape", "slash")
+        await app.type("retired")
+        await app.press("enter", "asterisk", "d")
+        await app.see("Delete 2 keys?")
+        await app.press("y")
+        await app.until(lambda: not any("-retired-" in str(key["key_alias"]) for key in rotated.keys.values()), "it")
+        assert by_alias(rotated, "laptop") is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "routes", "words"),
+    [("llm_api", "llm_api_routes", "models only"), ("read_only", "info_routes", "may only look")],
+)
+async def test_the_bar_does_not_promise_what_the_key_may_not_do(  # S44
+    gateway: DemoGateway, kind: str, routes: str, words: str
+) -> None:
+    narrow = gateway.add_key(key_alias="narrow", user_id="ada", key_type=kind, allowed_routes=[routes])
+    async with running(gateway, key=narrow, size=(120, 24)) as app:
+        top = app.text().splitlines()[0]
+        assert words in top and "RW" not in top
+
+
+async def test_the_bar_says_rw_to_whoever_may_write(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        assert "· RW ·" in app.text().splitlines()[0]

@@ -301,3 +301,128 @@ async def test_the_ways_on_and_back_are_in_sight(gateway: DemoGateway, size: tup
         await app.press("ctrl+s")
         await app.see("I have it")
         assert "Later  esc" in app.text()
+
+
+async def test_before_several_are_rotated_each_says_what_will_be_and_what_cannot(
+    gateway: DemoGateway, tmp_path: Path
+) -> None:
+    gateway.add_key(key_alias="ended", user_id="ada", expires=datetime.now(UTC) - timedelta(days=2))
+    gateway.add_key(key_alias="stopped", user_id="ada", blocked=True)
+    async with running(gateway, user="ada", size=(140, 40)) as app:
+        await app.press("asterisk", "r")
+        await app.see("Rotate 4 keys")
+        assert "3 of 4 will be rotated" in app.text()
+        assert "never ends · old key until" in app.row("▸ server")
+        rows = app.text().splitlines()
+        assert "left out: This key ended on" in rows[rows.index(app.row("✘ ended")) + 1]
+        assert "is blocked, so the new one will be" in rows[rows.index(app.row("▸ stopped")) + 1]
+        app.app.screen.query_one("#life", Input).value = "30d"
+        await app.see("The old key never ends; the new one ends on")
+        await app.gone("left out")
+        app.app.screen.query_one("#life", Input).value = "same"
+        await app.see("left out")
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / ".env")
+        await app.press("ctrl+s")
+        await app.see("I have them")
+        assert "ended: left out" in app.text()
+        assert "ENDED" not in (tmp_path / ".env").read_text() and "LAPTOP" in (tmp_path / ".env").read_text()
+
+
+async def test_marked_keys_that_are_retired_or_on_their_way_are_left_out_with_the_reason(gateway: DemoGateway) -> None:
+    note = {"to": "f" * 64, "alias": "gone", "expires_at": None, "at": None}
+    gateway.add_key(key_alias="gone-retired-1", user_id="ada", metadata={"litellm_tui_retired": note})
+    async with running(gateway, user="ada", size=(140, 40)) as app:
+        await open_rotation(app)
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        await app.press("escape")
+        await app.see("rotation unfinished")
+        await app.press("escape")
+        await app.see("gone-retired-1")
+        await app.press("g", "space", "space", "space", "space", "r")
+        await app.see("Rotate 4 keys")
+        assert "1 of 4 will be rotated" in app.text() and "▸ server" in app.text()
+        assert "This key was rotated already and is retired; rotate gone." in app.text()
+        assert app.text().count("A rotation of it is unfinished") == 2
+
+
+async def test_several_of_which_none_can_be_rotated_make_nothing(gateway: DemoGateway, tmp_path: Path) -> None:
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await app.press("asterisk", "r")
+        await app.see("Rotate 2 keys")
+        app.app.screen.query_one("#grace", Input).value = "1y"
+        await app.see("1y is no duration")
+        assert app.text().count("1y is no duration") == 1
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / ".env")
+        await app.press("ctrl+s")
+        await app.pilot.pause()
+        assert app.writes() == [] and "ctrl+s" in app.text()
+
+
+async def finish_dialog(app: Driver) -> None:
+    await open_rotation(app)
+    await app.press("ctrl+s")
+    await app.see("I have it")
+    await app.press("escape")
+    await app.see("rotation unfinished")
+    await app.press("tab", "g", "f")
+    await app.see("Finish the rotation of laptop")
+
+
+async def test_finishing_lets_the_old_key_be_deleted_instead(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(80, 24)) as app:
+        await finish_dialog(app)
+        assert "The old key ends in 24 hours" in app.text() and "Whoever uses the old secret" in app.text()
+        app.app.screen.query_one("#grace", Input).value = "0"
+        await app.see("The old key is deleted now")
+        assert app.app.focused is not None and app.app.focused.id == "no"
+        await app.press("y")
+        await app.gone("rotation unfinished")
+        assert old not in gateway.keys and live(gateway)["laptop"]["token"] != old
+
+
+async def test_finishing_with_another_grace_and_no_nonsense(gateway: DemoGateway) -> None:
+    old = live(gateway)["laptop"]["token"]
+    async with running(gateway, user="ada", size=(80, 24)) as app:
+        await finish_dialog(app)
+        writes = app.writes()
+        app.app.screen.query_one("#grace", Input).value = "soon"
+        await app.see("soon is no duration")
+        await app.press("y")
+        await app.pilot.pause()
+        assert "Finish the rotation" in app.text() and app.writes() == writes
+        app.app.screen.query_one("#grace", Input).value = "1h"
+        await app.see("The old key ends in 1 hour")
+        await app.press("y")
+        await app.gone("rotation unfinished")
+        bodies = [call.body for call in gateway.calls if call.path == "/key/update"]
+        assert any(body["key"] == old and body.get("duration") == "1h" for body in bodies)
+
+
+async def test_finishing_can_be_left_alone_and_enter_is_a_no(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", size=(80, 24)) as app:
+        await finish_dialog(app)
+        writes = app.writes()
+        await app.press("enter")
+        await app.gone("Finish the rotation")
+        assert app.writes() == writes and "rotation unfinished" in app.text()
+
+
+async def test_finishing_offers_no_fate_that_is_not_allowed(gateway: DemoGateway) -> None:  # S44
+    own = gateway.add_key(key_alias="mine", user_id="ada", created_by="ada")
+    async with running(gateway, key=own, size=(100, 30)) as app:
+        await open_rotation(app, "server")
+        await app.press("ctrl+s")
+        await app.see("I have it")
+        await app.press("escape")
+        await app.see("rotation unfinished")
+        await app.press("tab", "g", "f")
+        await app.see("Finish the rotation of server")
+        assert app.app.screen.query_one("#grace", Input).value == "0"
+        app.app.screen.query_one("#grace", Input).value = "1h"
+        await app.see("An admin made this key, so only an admin may edit it.")
+        writes = app.writes()
+        await app.press("y")
+        await app.pilot.pause()
+        assert app.writes() == writes

@@ -164,3 +164,24 @@ def test_a_sentence_from_outside_is_fit_to_show() -> None:  # S3
     assert shown.startswith("no [31m sk-[redacted] Bearer [redacted] x")
     assert len(shown) == 500 and shown.endswith("x…")
     assert fit_to_show("as it is") == "as it is"
+
+
+def test_an_end_chosen_a_moment_ago_reads_as_it_was_chosen() -> None:  # S42
+    moment = timedelta(minutes=1)
+    assert until(NOW + timedelta(days=90) - moment, NOW) == "90 d left"
+    assert until(NOW + timedelta(days=1) - moment, NOW) == "1 d left"
+    assert until(NOW + timedelta(hours=1) - timedelta(seconds=1), NOW) == "1 h left"
+    assert until(NOW + timedelta(hours=23), NOW) == "23 h left"
+    assert until(NOW + timedelta(days=6, hours=10), NOW) == "6 d left"
+
+
+_SECONDS = {"d": 86400, "h": 3600, "min": 60, "s": 1}
+
+
+@given(st.integers(min_value=1, max_value=10**10))
+def test_never_more_than_half_a_unit_is_promised(milliseconds: int) -> None:
+    left = timedelta(milliseconds=milliseconds)
+    number, unit, word = until(NOW + left, NOW).split()
+    said = timedelta(seconds=int(number) * _SECONDS[unit])
+    assert word == "left" and abs(said - left) <= timedelta(seconds=_SECONDS[unit] / 2)
+    assert unit == "d" or int(number) < {"h": 24, "min": 60, "s": 60}[unit]

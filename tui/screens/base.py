@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui import look
 from tui.formatting import plain
+from tui.gateway.capabilities import Action, Rights
 from tui.gateway.errors import GatewayError
 from tui.widgets.bars import Hint, Hints, Line, TopBar
 from tui.workspace import Workspace
@@ -20,6 +21,18 @@ if TYPE_CHECKING:
 
 MODES = (("keys", "Keys"), ("models", "Models"), ("usage", "Usage"))
 """The three screens by mode, in the order of their number keys."""
+
+WRITES = (Action.CREATE, Action.EDIT, Action.BLOCK, Action.RESET_SPEND, Action.DELETE)
+
+
+def _may(rights: Rights) -> tuple[str, str]:
+    """What this session may do to keys, in a word, and its style."""
+    if rights.read_only:
+        return "READ-ONLY", look.WARN
+    if rights.narrow:
+        return "models only", look.WARN
+    may_write = any(rights.why_not(action) is None for action in WRITES)
+    return ("RW", "") if may_write else ("may only look", look.WARN)
 
 
 class MainScreen(Screen[None]):
@@ -116,9 +129,7 @@ class MainScreen(Screen[None]):
             session.rights.role, session.rights.role
         )
         right = Text(f"{plain(session.about)} · {plain(role)} · ")
-        right.append(
-            "READ-ONLY" if session.rights.read_only else "RW", style=look.WARN if session.rights.read_only else ""
-        )
+        right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
         counts = {"keys": len(self.workspace.keys), "models": len(self.workspace.models or []) or None}

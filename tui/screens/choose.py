@@ -8,18 +8,18 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import look
 from tui.formatting import plain
+from tui.screens.dialogs import Dialog
 from tui.widgets.table import Cell, Column, RecordTable, Row
 
 COLUMNS = (Column("mark", "", 1), Column("option", "", 20, grow=True))
 MOST_ROWS = 12
 
 
-class Choose(ModalScreen[int | None]):
+class Choose(Dialog[int | None]):
     """Dismissed with the number of the option that was chosen, or None."""
 
     CSS_PATH = ["dialogs.tcss", "choose.tcss"]

@@ -1,7 +1,7 @@
 """The first thing on screen: what is being done, or exactly what is wrong and what to do about it."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import httpx
 from rich.text import Text
@@ -20,6 +20,9 @@ from tui.gateway.errors import GatewayError
 from tui.screens.dialogs import AskText
 from tui.startup import Session, Trouble, explain, start
 from tui.widgets.bars import Hint, Hints, Line
+
+if TYPE_CHECKING:
+    from tui.app import LitellmTui
 
 
 class Connecting(Screen[Session | None]):
@@ -54,6 +57,8 @@ class Connecting(Screen[Session | None]):
 
     def _begin(self) -> None:
         self.trouble = None
+        # what is typed now is for the screen that is to come
+        cast("LitellmTui", self.app).hold()
         self.query_one("#trouble").display = False
         self.query_one(Hints).set([Hint("q", "quit")])
         self._said("starting")
@@ -76,6 +81,7 @@ class Connecting(Screen[Session | None]):
         self.dismiss(session)
 
     async def _ask(self, title: str) -> None:
+        cast("LitellmTui", self.app).drop()
         typed = await self.app.push_screen_wait(AskText(title, secret=True, check=_wrong_key))
         if typed is None:
             if self.trouble is None:
@@ -86,6 +92,7 @@ class Connecting(Screen[Session | None]):
 
     def _show(self, trouble: Trouble) -> None:
         self.trouble = trouble
+        cast("LitellmTui", self.app).drop()
         self.query_one("#step", Line).show(Text(f" litellm-tui  {plain(self._settings.host)}", style=look.DIM))
         self.query_one("#trouble-title", Static).update(Text(fit_to_show(trouble.title), style=look.BAD))
         self.query_one("#trouble-sentence", Static).update(Text(fit_to_show(trouble.sentence)))

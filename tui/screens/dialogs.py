@@ -1,13 +1,16 @@
-"""Small dialogs: confirm a consequence, ask for a line of text, show results."""
+"""What every dialog has, and the small ones: confirm a consequence, ask for a line of text, show results."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.text import Text
+from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.events import Mount
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, Input, Static
 
 from tui import look
@@ -17,7 +20,35 @@ LONGEST = 120
 """Cells of a title; a line of text may have four times as many."""
 
 
-class Confirm(ModalScreen[bool]):
+class Dialog(ModalScreen[ScreenResultType]):
+    """A screen over another one, with the help and the palette that a modal screen does not get from the app.
+
+    A letter goes to a focused input first, so `?` and `:` are text there; F1 and ctrl+p are not.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "question_mark,f1", "app.help", "help", id="dialog.help", show=False, tooltip="Show the keys of this dialog"
+        ),
+        Binding(
+            "colon,ctrl+p", "app.command_palette", "commands", id="dialog.palette", show=False, tooltip="Find a command"
+        ),
+    ]
+
+    @on(Mount)
+    def say_where_help_is(self) -> None:
+        """In the frame, where it takes no room."""
+        self.query_one(".dialog").border_subtitle = "F1 keys"
+
+    def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
+        """Close, also where help was opened over it meanwhile: Textual would close the help in its place."""
+        # not `pop_until_active`, which does it only later
+        while self in self.app.screen_stack and self.app.screen is not self:
+            self.app.pop_screen()
+        return super().dismiss(result)
+
+
+class Confirm(Dialog[bool]):
     """Names what would be done and what follows from it. The safe answer has the focus; `y` or the button does it."""
 
     CSS_PATH = "dialogs.tcss"
@@ -57,7 +88,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class AskText(ModalScreen[str | None]):
+class AskText(Dialog[str | None]):
     """One line of text, checked before it is taken: `check` gives a sentence, or None where the text is good."""
 
     CSS_PATH = "dialogs.tcss"
@@ -103,7 +134,7 @@ class AskText(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Results(ModalScreen[None]):
+class Results(Dialog[None]):
     """What came of an action on several keys, one line each; failures carry their reason."""
 
     CSS_PATH = "dialogs.tcss"

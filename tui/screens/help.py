@@ -6,6 +6,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
@@ -13,13 +14,15 @@ from tui import look
 from tui.formatting import plain
 from tui.screens.base import MainScreen
 
+LIST, EVERYWHERE = "In a list", "Everywhere"
+
 
 class Help(ModalScreen[None]):
     """The keys that work on `behind`, grouped by where they belong, with why one is not possible."""
 
     CSS_PATH = ["dialogs.tcss", "help.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "close", "close", id="help.close"),
+        Binding("escape,q,question_mark,f1", "close", "close", id="help.close"),
         Binding("j,down", "scroll(1)", "down", show=False, id="help.down"),
         Binding("k,up", "scroll(-1)", "up", show=False, id="help.up"),
     ]
@@ -38,18 +41,18 @@ class Help(ModalScreen[None]):
 
     def _describe(self, behind: Screen[object]) -> Text:
         page = Text()
+        here = "This dialog" if behind.is_modal else "This screen"
         groups: dict[str, list[tuple[str, str, str | None]]] = {}
-        for found in behind.active_bindings.values():
-            binding = found.binding
+        for node, binding in _all(behind):
             # Textual's own bindings have no id; they are not what a person looks for here
             if not binding.description or not binding.id:
                 continue
-            if found.node is behind or isinstance(found.node, MainScreen):
-                title = "This screen"
-            elif found.node is behind.app:
-                title = "Everywhere"
+            if binding.id.startswith(("app.", "dialog.")):
+                title = EVERYWHERE
+            elif node is behind:
+                title = here
             else:
-                title = "In a list"
+                title = LIST
             reason = behind.why_not(binding.action) if isinstance(behind, MainScreen) else None
             words = binding.tooltip or binding.description
             row = (behind.app.get_key_display(binding), words, reason)
@@ -59,7 +62,7 @@ class Help(ModalScreen[None]):
                 rows.append(row)
             elif rows[same][0] != row[0]:
                 rows[same] = (f"{rows[same][0]} {row[0]}", row[1], row[2])
-        for title in ("This screen", "In a list", "Everywhere"):
+        for title in (here, LIST, EVERYWHERE):
             if title not in groups:
                 continue
             page.append(f"{title}\n", style=look.STRONG)
@@ -80,3 +83,17 @@ class Help(ModalScreen[None]):
     def action_scroll(self, lines: int) -> None:
         """Move the page."""
         self.query_one(VerticalScroll).scroll_relative(y=lines * 3, animate=False)
+
+
+def _all(behind: Screen[object]) -> list[tuple[DOMNode, Binding]]:
+    """Every binding of the screen and of what is in it, once. Textual leaves out those that a focused input takes as
+    text; here they are told all the same, as they work as soon as it has not the focus."""
+    nodes: list[DOMNode] = [behind] if behind.is_modal else [behind, behind.app]
+    found = [
+        (node, binding)
+        for node in nodes
+        for bindings in node._bindings.key_to_bindings.values()
+        for binding in bindings
+    ]
+    found += [(each.node, each.binding) for each in behind.active_bindings.values()]
+    return list({(id(node), binding.key, binding.action): (node, binding) for node, binding in found}.values())

@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui import look
@@ -21,7 +20,9 @@ from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished, unfinished
 from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
-from tui.widgets.bars import Line
+from tui.screens.dialogs import Dialog
+from tui.widgets.bars import Hint, Line
+from tui.widgets.key_line import KeyLine
 from tui.widgets.table import bar
 from tui.workspace import Workspace
 
@@ -35,7 +36,7 @@ ACTIONS = (
 """Key, the keys screen's action, label, and the right it takes."""
 
 
-class KeyDetail(ModalScreen[tuple[str, str] | None]):
+class KeyDetail(Dialog[tuple[str, str] | None]):
     """Dismissed with the keys screen's action to run and the hash of this key, or None."""
 
     CSS_PATH = ["dialogs.tcss", "key_detail.tcss"]
@@ -61,7 +62,9 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
             with VerticalScroll(classes="detail-text"):
                 yield Static(self._facts())
                 yield Line(id="days")
-            yield Static(self._actions(), id="actions")
+            yield KeyLine(self._actions(), id="actions")
+            if reasons := self._reasons():
+                yield Static(reasons, id="reasons")
 
     def on_mount(self) -> None:
         """The last 30 days come later."""
@@ -147,27 +150,18 @@ class KeyDetail(ModalScreen[tuple[str, str] | None]):
         page.append(f"{plain(key.hash)}\n")
         return page
 
-    def _actions(self) -> Text:
-        rights = self._workspace.session.rights
-        line = Text()
-        reasons: list[str] = []
-        for letter, _, label, action in ACTIONS:
-            reason = rights.why_not(action, self._record)
-            line.append(letter, style="dim strike" if reason else look.STRONG)
-            line.append(f" {label}".replace(" ", "\u00a0") + "   ", style=look.DIM if reason else "")
-            if reason:
-                reasons.append(f"{label}: {reason}")
+    def _actions(self) -> list[Hint]:
+        shown = [Hint(letter, label, off=self._why_not(action) is not None) for letter, _, label, action in ACTIONS]
         if self._rotation is not None:
-            for letter, label in (("f", "finish rotation"), ("u", "undo it")):
-                line.append(letter, style=look.STRONG)
-                line.append(f" {label}".replace(" ", "\u00a0") + "   ")
-        line.append("y", style=look.STRONG)
-        line.append("\u00a0copy\u00a0id   ")
-        line.append("esc", style=look.STRONG)
-        line.append("\u00a0back")
-        for reason in dict.fromkeys(reasons):
-            line.append(f"\n{plain(reason)}", style=look.WARN)
-        return line
+            shown += [Hint("f", "finish rotation"), Hint("u", "undo it")]
+        return [*shown, Hint("y", "copy id"), Hint("esc", "back")]
+
+    def _reasons(self) -> Text:
+        said = [f"{label}: {why}" for _, _, label, action in ACTIONS if (why := self._why_not(action))]
+        return Text("\n".join(plain(each) for each in said), style=look.WARN)
+
+    def _why_not(self, action: Action) -> str | None:
+        return self._workspace.session.rights.why_not(action, self._record)
 
     @work(exclusive=True)
     async def _load_days(self) -> None:

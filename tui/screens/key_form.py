@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
@@ -22,6 +21,7 @@ from tui.gateway.errors import GatewayError, NotConnected, Unreachable
 from tui.gateway.redaction import redact
 from tui.gateway.rotation_records import NOTE, RETIRED
 from tui.gateway.schema import Key, Team
+from tui.screens.dialogs import Dialog
 
 LIVES = ("1d", "7d", "30d", "90d", "365d")
 WINDOWS = ("1d", "7d", "30d")
@@ -57,7 +57,7 @@ def suggest_alias(name: str | None) -> str:
     return f"{(name or 'key').partition('@')[0]}-{''.join(secrets.choice(letters) for _ in range(6))}"
 
 
-class KeyForm(ModalScreen[bool]):
+class KeyForm(Dialog[bool]):
     """`key` None makes a new one. Dismissed with True once `submit` went through, False where nothing was sent.
 
     `locked` maps a field's name to the reason why it cannot be changed here.
@@ -362,7 +362,7 @@ class KeyForm(ModalScreen[bool]):
                 line.remove_class("shown")
 
 
-class PickModels(ModalScreen[list[str] | None]):
+class PickModels(Dialog[list[str] | None]):
     """Several models out of those that may be called; none chosen means all."""
 
     CSS_PATH = ["dialogs.tcss", "key_form.tcss"]

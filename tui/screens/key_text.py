@@ -5,28 +5,39 @@ from datetime import datetime
 
 from tui import look
 from tui.formatting import ago, count, models_summary, money, percent, resets, until
+from tui.gateway.rotation_records import retired
 from tui.gateway.schema import Key
 from tui.gateway.state import Budget, Expiry, Reason, budget, expiry, used
 from tui.widgets.table import Cell, bar
 
 
 def budget_cell(key: Key) -> Cell:
-    """Bar, per cent and limit; the words alone where there is no limit (S42)."""
+    """Bar, per cent and limit; the words alone where there is no limit (S42). A retired key alarms nobody."""
     part = used(key.spend, key.max_budget)
     if part is None:
         return Cell("no limit", look.DIM)
-    style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "")
-    mark = {Budget.OVER: "!", Budget.NEAR: "!"}.get(budget(key), " ")
+    pressing = budget(key) in (Budget.OVER, Budget.NEAR) and not done_with(key)
+    style = {Budget.OVER: look.BAD, Budget.NEAR: look.WARN}.get(budget(key), "") if pressing else ""
+    style = look.DIM if done_with(key) else style
+    mark = "!" if pressing else " "
     limit = money(key.max_budget).removesuffix(".00")
     return Cell(f"{bar(part, 5):<5}{mark}{percent(part):>5} {limit}", style)
 
 
 def end_cell(key: Key, now: datetime) -> Cell:
-    """Whether the key works and until when: blocked first, then the expiry (S42)."""
+    """Whether the key works and until when: retired and blocked first, then the expiry (S42)."""
+    if done_with(key):
+        left = key.expires_at is not None and key.expires_at > now
+        return Cell(f"retired, {until(key.expires_at, now)}".removesuffix(" left") if left else "retired", look.DIM)
     if key.blocked:
         return Cell("blocked", look.BAD)
     style = {Expiry.EXPIRED: look.BAD, Expiry.SOON: look.WARN, Expiry.NEVER: look.DIM}.get(expiry(key, now), "")
     return Cell(until(key.expires_at, now), style)
+
+
+def done_with(key: Key) -> bool:
+    """Whether a rotation retired it and its end is set: as it should be, so nothing for a person to do (`reasons`)."""
+    return retired(key) is not None and key.expires_at is not None
 
 
 def limits(key: Key) -> str:

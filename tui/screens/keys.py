@@ -18,13 +18,15 @@ from tui.gateway import keys
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError, Invalid, NotConnected, Unreachable
 from tui.gateway.rotation import Step, Unfinished, finish, undo, unfinished
+from tui.gateway.rotation_records import retired
 from tui.gateway.schema import Key, NewKey
 from tui.gateway.state import Attention, Reason, attention, reasons
 from tui.screens.base import MainScreen
 from tui.screens.dialogs import Confirm, Results
+from tui.screens.finish import Finish
 from tui.screens.key_detail import KeyDetail
 from tui.screens.key_form import KeyForm
-from tui.screens.key_text import REMEDY, SORTS, budget_cell, end_cell, limits, why
+from tui.screens.key_text import REMEDY, SORTS, budget_cell, done_with, end_cell, limits, why
 from tui.screens.rotate import Rotate
 from tui.screens.rotate_many import RotateMany
 from tui.screens.secret import ShowSecret
@@ -100,7 +102,14 @@ class KeysScreen(MainScreen):
         Binding("slash", "filter", "filter", id="keys.filter", tooltip="Show only keys that match"),
         Binding("s", "sort", "sort", id="keys.sort", tooltip="Sort by the next column"),
         Binding("S", "reverse", "reverse", id="keys.reverse", show=False, tooltip="Turn the order round"),
-        Binding("asterisk", "mark_all", "mark all", id="keys.mark-all", show=False, tooltip="Mark every key shown"),
+        Binding(
+            "asterisk",
+            "mark_all",
+            "mark all",
+            id="keys.mark-all",
+            show=False,
+            tooltip="Mark every key shown, but for retired ones",
+        ),
         Binding(
             "tab", "other_list", "other list", id="keys.other-list", show=False, tooltip="Attention list or all keys"
         ),
@@ -167,7 +176,8 @@ class KeysScreen(MainScreen):
         team = self.workspace.team_label(key.team_id)
         blocked = "blocked" if key.blocked else ""
         state = " ".join(reasons(key, self.workspace.clock()))
-        words = (key.alias, key.name, key.hash, key.user_id, team, *key.models, blocked, state)
+        gone = "retired" if retired(key) else ""
+        words = (key.alias, key.name, key.hash, key.user_id, team, *key.models, blocked, gone, state)
         return " ".join(word for word in words if word).casefold()
 
     def draw(self) -> None:
@@ -270,16 +280,17 @@ class KeysScreen(MainScreen):
         now = self.workspace.clock()
         marked = key.hash in self._marks
         needy = reasons(key, now)
+        over = done_with(key)
         return Row(
             key.hash,
             {
                 "mark": Cell("●" if marked else "!" if needy else "", look.MARKED if marked else look.WARN),
-                "alias": Cell(key.label, look.MARKED if marked else look.STRONG if not key.blocked else look.DIM),
+                "alias": Cell(key.label, look.MARKED if marked else look.DIM if over or key.blocked else look.STRONG),
                 "key": Cell(key.tail, look.DIM),
-                "spend": Cell(money(key.spend)),
+                "spend": Cell(money(key.spend), look.DIM if over else ""),
                 "budget": budget_cell(key),
                 "expires": end_cell(key, now),
-                "models": Cell(models_summary(key.models)),
+                "models": Cell(models_summary(key.models), look.DIM if over else ""),
                 "team": Cell(self.workspace.team_label(key.team_id), look.DIM),
                 "owner": Cell(key.user_id or "nobody", look.DIM),
                 "used": Cell(ago(key.last_used_at, now) if key.last_used_at else "", look.DIM),
@@ -353,8 +364,9 @@ class KeysScreen(MainScreen):
             table.action_cursor_down()
 
     def action_mark_all(self) -> None:
-        """Mark every key shown; where all are marked, none."""
-        hashes = {key.hash for key in self.shown()}
+        """Mark every key shown; where all are marked, none. Retired ones only where nothing else is shown."""
+        shown = self.shown()
+        hashes = {key.hash for key in shown if not retired(key)} or {key.hash for key in shown}
         self._marks = set() if hashes <= self._marks else self._marks | hashes
         self.draw()
 
@@ -571,15 +583,13 @@ class KeysScreen(MainScreen):
         if self.refused("finish") or not self._told_of(rotation):
             return
         assert rotation is not None
-        lines = [rotation.so, "", rotation.finish_does]
-        verb = "Finish"
-        if rotation.needs_secret:
-            lines.append("Whoever uses the old secret needs the new one by then. If nobody has it: no, and u.")
-            verb = "The new secret is safe: finish"
-        if not await self.app.push_screen_wait(Confirm(f"Finish the rotation of {rotation.label}?", lines, verb)):
+        session = self.workspace.session
+        fate = await self.app.push_screen_wait(Finish(rotation, session.rights))
+        if fate is None:
             return
+        how, grace = fate
         try:
-            key = await finish(self.workspace.session.client, rotation, secret_is_safe=True)
+            key = await finish(session.client, rotation, secret_is_safe=True, how=how, grace=grace)
         except GatewayError as error:
             self.tell(str(error), severity="error")
         else:

@@ -9,8 +9,8 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen, Screen
+from textual.containers import Vertical
+from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
 from tui import look
@@ -21,10 +21,10 @@ from tui.gateway import rotation
 from tui.gateway.capabilities import licensed
 from tui.gateway.client import Client
 from tui.gateway.errors import GatewayError
-from tui.gateway.redaction import redact
-from tui.gateway.rotation import How, Plan, Successor, Unfinished
+from tui.gateway.rotation import How, Successor
 from tui.gateway.schema import Key
 from tui.screens.dialogs import AskText, Confirm
+from tui.screens.rotation_dialog import RotationDialog, retire, to_know
 from tui.screens.secret import wrong_new_file
 from tui.workspace import Workspace
 
@@ -41,86 +41,43 @@ SCREEN, ENV_FILE, NEW_FILE = "screen", "env", "file"
 PLACES = (("this screen", SCREEN), ("a variable in an env file", ENV_FILE), ("a new file", NEW_FILE))
 
 
-class Rotate(ModalScreen[str | None]):
+class Rotate(RotationDialog[str | None]):
     """Dismissed with the new secret where the session's own key was rotated to its end, else None.
 
     Until "I have it" both keys work; leaving before that leaves an unfinished rotation, which the list shows.
     """
 
-    CSS_PATH = ["dialogs.tcss", "key_form.tcss", "rotate.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "later", id="rotate.leave"),
-        Binding("ctrl+s", "begin", "rotate", id="rotate.begin"),
-        Binding("down", "app.focus_next", "next field", show=False, id="rotate.next"),
-        Binding("up", "app.focus_previous", "previous field", show=False, id="rotate.previous"),
         Binding("v", "reveal", "show or hide", id="rotate.reveal"),
         Binding("y", "copy", "copy", id="rotate.copy"),
         Binding("w", "write", "write to a file", id="rotate.write"),
-        Binding("I", "have_it", "I have it", id="rotate.have-it"),
     ]
 
     def __init__(self, workspace: Workspace, key: Key) -> None:
-        super().__init__()
-        self._workspace = workspace
+        super().__init__(workspace, f"Rotate {key.label} ({key.tail})", "I have it: retire the old key")
         self._record = key
-        self._plan = self._make_plan("same" if not self._over else "90d", "24h")
+        self._plan = self._make_plan(key, "same" if not self._over else "90d", "24h")
         self._made: Successor | None = None
         self._secret = ""
         self._place: Place | None = None
         self._shown = False
-        self._busy = False
-        self._done = False
         self._tried = False
-        self._lines: list[tuple[str, str, str]] = []
 
     @property
     def _over(self) -> bool:
         ends = self._record.expires_at
         return ends is not None and ends <= self._workspace.clock()
 
-    def _make_plan(self, life: str | None, grace: str) -> Plan:
-        session = self._workspace.session
-        own = session.caller.key
-        return rotation.plan(
-            self._record,
-            life=life,
-            grace=grace,
-            rights=session.rights,
-            now=self._workspace.clock(),
-            taken_aliases={key.alias for key in self._workspace.keys if key.alias},
-            session_hash=own.hash if own else None,
-            team=next((team for team in session.teams if team.team_id == self._record.team_id), None),
-        )
-
-    def compose(self) -> ComposeResult:
-        """What is kept, the three choices, then the steps."""
-        key = self._record
-        with Vertical(classes="dialog rotate"):
-            yield Static(Text(plain(f"Rotate {key.label} ({key.tail})")), classes="dialog-title")
-            with VerticalScroll(classes="rotate-body", can_focus=False):
-                yield Static("", id="keeps")
-                with Vertical(id="choices"):
-                    with Horizontal(classes="form-row", id="ways"):
-                        yield Static("By", classes="form-label")
-                        ways = [(Text(text), name) for text, name in WAYS]
-                        yield Select(ways, id="way", compact=True, allow_blank=False, value=SUCCESSOR)
-                    yield from self._input("life", "New key", "90d" if self._over else "same", self._life_hint())
-                    yield from self._input("grace", "Old key", "24h", "24h 1h 7d 90s · 0 deletes it now")
-                    with Horizontal(classes="form-row"):
-                        yield Static("Secret goes to", classes="form-label")
-                        options = [(Text(text), name) for text, name in PLACES]
-                        yield Select(options, id="place", compact=True, allow_blank=False, value=SCREEN)
-                    with Vertical(id="where"):
-                        yield from self._input("path", "File", self._env_file, "")
-                        with Vertical(id="named"):
-                            yield from self._input("variable", "Variable", "OPENAI_API_KEY", "")
-                yield Static("", id="warnings")
-                yield Static("", id="steps")
-            yield Static("", id="wrong", classes="wrong")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Rotate  ctrl+s", id="begin", variant="primary", compact=True)
-                yield Button("I have it: retire the old key  I", id="have-it", variant="primary", compact=True)
-                yield Button("Back  esc", id="leave", compact=True)
+    def compose_choices(self) -> ComposeResult:
+        """The way, the two ends, and where the secret goes."""
+        yield from self._select("way", "By", WAYS, row="ways")
+        yield from self._input("life", "New key", "90d" if self._over else "same", self._life_hint())
+        yield from self._input("grace", "Old key", "24h", "24h 1h 7d 90s · 0 deletes it now")
+        yield from self._select("place", "Secret goes to", PLACES)
+        with Vertical(id="where"):
+            yield from self._input("path", "File", self._env_file, "")
+            with Vertical(id="named"):
+                yield from self._input("variable", "Variable", "OPENAI_API_KEY", "")
 
     @property
     def _env_file(self) -> str:
@@ -133,24 +90,11 @@ class Rotate(ModalScreen[str | None]):
         same = f"same: ends {ends:%d %b %Y}" if ends else "same: never ends"
         return f"{same} · 90d · never"
 
-    def _input(self, name: str, label: str, value: str, hint: str) -> ComposeResult:
-        with Horizontal(classes="form-row"):
-            yield Static(label, classes="form-label")
-            field = Input(value, id=name, compact=True, select_on_focus=True)
-            field.cursor_blink = False
-            yield field
-            if hint:
-                yield Static(Text(hint, style=look.DIM), classes="hint")
-
     def on_mount(self) -> None:
         """Show what would happen; the safe choices are filled in."""
-        for name in ("have-it", "begin", "leave"):
-            self.query_one(f"#{name}", Button).can_focus = False
-        self.query_one("#have-it").display = False
         self.query_one("#where").display = False
         self.query_one("#ways").display = False
         self._show_plan()
-        self.query_one("#life").focus()
         if self._workspace.session.rights.admin and not self._workspace.session.rights.read_only:
             self._look_for_licence()
 
@@ -177,11 +121,7 @@ class Rotate(ModalScreen[str | None]):
             self.query_one("#warnings", Static).update(lines)
             self._say("")
             return
-        warnings = list(self._plan.warnings)
-        if self._plan.why_not:
-            left = " 0 deletes the old key at the end." if How.DELETE in self._plan.choices else ""
-            warnings.append(f"{self._plan.why_not}{left}")
-        for warning in warnings:
+        for warning in to_know(self._plan):
             lines.append(f"! {plain(warning)}\n", style=look.WARN)
         # the first two, making and trying the new key, are on screen when they happen
         for step in self._plan.steps[2:]:
@@ -194,7 +134,7 @@ class Rotate(ModalScreen[str | None]):
     def on_choice(self) -> None:
         """The words follow the choices."""
         if self._made is None and not self._busy and self.is_mounted and self.query("#grace"):
-            self._plan = self._make_plan(self._life(), self._value("grace"))
+            self._plan = self._make_plan(self._record, self._life(), self._value("grace"))
             self._show_plan()
 
     @on(Select.Changed, "#way")
@@ -215,18 +155,6 @@ class Rotate(ModalScreen[str | None]):
         elif place == ENV_FILE and path.value.endswith(".key"):
             path.value = self._env_file
 
-    @on(Input.Submitted)
-    def on_enter(self) -> None:
-        """Enter goes to the next field."""
-        self.focus_next()
-
-    def _value(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
-
-    def _life(self) -> str | None:
-        value = self._value("life").lower()
-        return None if value == "never" else value
-
     def _chosen_place(self) -> Place | None:
         place = self.query_one("#place", Select).value
         if place == SCREEN:
@@ -241,7 +169,7 @@ class Rotate(ModalScreen[str | None]):
         """Create, prove, deliver; the old key is not touched. Or, where that was chosen, LiteLLM's own way."""
         if self._secret or self._busy:
             return
-        self._plan = self._make_plan(self._life(), self._value("grace"))
+        self._plan = self._make_plan(self._record, self._life(), self._value("grace"))
         self._place = self._chosen_place()
         problem = None if self._regenerates else self._plan.problem
         wrong = problem or (check(self._place) if self._place else None)
@@ -254,12 +182,7 @@ class Rotate(ModalScreen[str | None]):
             Confirm(f"Regenerate {self._record.label} ({self._record.tail})?", [RISK], "Regenerate")
         ):
             return
-        self._busy = True
-        self._say("")
-        self.query_one("#choices").display = False
-        self.query_one("#warnings").display = False
-        self.query_one("#begin").display = False
-        self.set_focus(None)
+        self._under_way()
         try:
             await (self._regenerate() if self._regenerates else self._create_and_prove())
         finally:
@@ -378,9 +301,7 @@ class Rotate(ModalScreen[str | None]):
                     await rotation.finish(client, made.rotation, secret_is_safe=True, how=plan.how, grace=grace)
                 else:
                     self._tried = True
-                    state: Unfinished | Key = await rotation.confirm(client, made.rotation, plan.how, grace)
-                    while isinstance(state, Unfinished) and plan.how is not How.KEEP:
-                        state = await rotation.advance(client, state)
+                    await retire(client, plan, made)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
             self._step(" ", "I tries again. Later, the list shows what is left: f finishes, u takes it back.")
@@ -403,19 +324,8 @@ class Rotate(ModalScreen[str | None]):
 
     # What is drawn
 
-    def _step(self, mark: str, text: str, style: str = "") -> None:
-        self._lines.append((mark, text, style))
-        self._draw()
-
-    def _last(self, mark: str, text: str, style: str = "") -> None:
-        self._lines[-1] = (mark, text, style)
-        self._draw()
-
-    def _draw(self) -> None:
-        page = Text()
-        for mark, text, style in self._lines:
-            page.append(f"{mark} ", style=style)
-            page.append(f"{plain(text)}\n")
+    def _page(self) -> Text:
+        page = super()._page()
         if self._secret and not self._done and self.query_one("#have-it").display:
             page.append(f"▸ {self._masked}\n", style=f"{look.STRONG} {look.GOOD}")
             for letter, label in (("v", "show or hide"), ("y", "copy"), ("w", "write to a file")):
@@ -424,24 +334,12 @@ class Rotate(ModalScreen[str | None]):
             if self._made is not None and not self._tried:
                 alive = "" if self._over or self._record.blocked else "The old key still works. "
                 page.append(f"\n\n{alive}Nothing is retired until you say that you have the new one.")
-        self.query_one("#steps", Static).update(page)
-
-    def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
+        return page
 
     # Leaving
 
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """As the keys."""
-        {"begin": self.action_begin, "have-it": self.action_have_it, "leave": self.action_leave}[
-            event.button.id or "leave"
-        ]()
-
-    def action_leave(self) -> None:
-        """Back to the list; what was begun stays there, both keys work."""
-        if self._busy:
-            self._say("One moment: a step is under way.")
-            return
+    def leave(self) -> None:
+        """Not without the secret that is shown this once; an unfinished rotation is told of."""
         if self._secret and self._made is None and not self._done:
             self._say("This secret is shown only this once. I when you have it.", look.WARN)
             return

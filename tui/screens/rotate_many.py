@@ -1,14 +1,12 @@
 """Rotating several marked keys, one after another, into one env file or a folder of files."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
+from textual.containers import VerticalScroll
 from textual.widgets import Button, Input, Select, Static
 
 from tui import look
@@ -17,78 +15,62 @@ from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway import rotation
 from tui.gateway.errors import GatewayError
-from tui.gateway.redaction import redact
-from tui.gateway.rotation import How, Plan, Successor, Unfinished
+from tui.gateway.rotation import How, Plan, Successor, unfinished
 from tui.gateway.schema import Key
 from tui.screens.rotate import may_replace
+from tui.screens.rotation_dialog import RotationDialog, retire, to_know
 from tui.workspace import Workspace
 
 ENV_FILE, FOLDER = "env", "folder"
 PLACES = (("one env file, a variable a key", ENV_FILE), ("a folder, an env file a key", FOLDER))
+BEGUN = "A rotation of it is unfinished; finish or undo that first."
+OWN = "This session uses it; rotate it alone."
 
 
-class RotateMany(ModalScreen[None]):
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One key's plan, or why it is left out."""
+
+    plan: Plan
+    why_not: str | None
+
+    @property
+    def label(self) -> str:
+        """What a person calls the key."""
+        return self.plan.key.label
+
+
+class RotateMany(RotationDialog[None]):
     """Makes and writes every successor first; the old keys are retired together, on "I have them".
 
-    One failure stops what has not begun; what is done stays, and the list shows it as unfinished.
+    A key that cannot be rotated is left out, with its reason, before anything is made. One failure after that stops
+    what has not begun; what is done stays, and the list shows it as unfinished.
     """
 
-    CSS_PATH = ["dialogs.tcss", "key_form.tcss", "rotate.tcss"]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "later", id="rotate-many.leave"),
-        Binding("ctrl+s", "begin", "rotate", id="rotate-many.begin"),
-        Binding("down", "app.focus_next", "next field", show=False, id="rotate-many.next"),
-        Binding("up", "app.focus_previous", "previous field", show=False, id="rotate-many.previous"),
-        Binding("I", "have_them", "I have them", id="rotate-many.have-them"),
-    ]
-
     def __init__(self, workspace: Workspace, keys: list[Key]) -> None:
-        super().__init__()
-        self._workspace = workspace
+        super().__init__(workspace, f"Rotate {len(keys)} keys", "I have them: retire the old keys")
         self._chosen = keys
+        # both the old key and the new one of a rotation on its way have to wait for its end
+        self._begun = {hash for each in unfinished(workspace.keys) for hash in (each.new.hash, each.note.of)}
         self._made: list[tuple[Plan, Successor]] = []
-        self._lines: list[tuple[str, str, str]] = []
-        self._begun = False
-        self._busy = False
-        self._done = False
+        self._started = False
 
-    def compose(self) -> ComposeResult:
-        """The keys, the choices, then a line a step."""
-        names = ", ".join(plain(key.label) for key in self._chosen)
-        with Vertical(classes="dialog rotate"):
-            yield Static(Text(f"Rotate {len(self._chosen)} keys"), classes="dialog-title")
-            with VerticalScroll(classes="rotate-body", can_focus=False):
-                yield Static(Text(names, style=look.DIM), id="keeps")
-                with Vertical(id="choices"):
-                    yield from self._input("life", "New keys", "same", "same: each its own end · 90d · never")
-                    yield from self._input("grace", "Old keys", "24h", "24h 1h 7d 90s · 0 deletes them now")
-                    with Horizontal(classes="form-row"):
-                        yield Static("Secrets go to", classes="form-label")
-                        options = [(Text(text), name) for text, name in PLACES]
-                        yield Select(options, id="place", compact=True, allow_blank=False, value=ENV_FILE)
-                    yield from self._input("path", "Path", "~/.env", "")
-                yield Static("", id="steps")
-            yield Static("", id="wrong", classes="wrong")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button("Rotate  ctrl+s", id="begin", variant="primary", compact=True)
-                yield Button("I have them: retire the old keys  I", id="have-them", variant="primary", compact=True)
-                yield Button("Back  esc", id="leave", compact=True)
-
-    def _input(self, name: str, label: str, value: str, hint: str) -> ComposeResult:
-        with Horizontal(classes="form-row"):
-            yield Static(label, classes="form-label")
-            field = Input(value, id=name, compact=True, select_on_focus=True)
-            field.cursor_blink = False
-            yield field
-            if hint:
-                yield Static(Text(hint, style=look.DIM), classes="hint")
+    def compose_choices(self) -> ComposeResult:
+        """The two ends, and where the secrets go."""
+        yield from self._input("life", "New keys", "same", "same: each its own end · 90d · never")
+        yield from self._input("grace", "Old keys", "24h", "24h 1h 7d 90s · 0 deletes them now")
+        yield from self._select("place", "Secrets go to", PLACES)
+        yield from self._input("path", "Path", "~/.env", "")
 
     def on_mount(self) -> None:
-        """The safe choices are filled in."""
-        for button in self.query(Button):
-            button.can_focus = False
-        self.query_one("#have-them").display = False
-        self.query_one("#life").focus()
+        """Show what would happen to each key."""
+        self._show_plans()
+
+    @on(Input.Changed)
+    def on_choice(self) -> None:
+        """The words follow the choices."""
+        if not self._started and self.is_mounted and self.query("#path"):
+            self._show_plans()
 
     @on(Select.Changed, "#place")
     def on_place(self) -> None:
@@ -97,66 +79,81 @@ class RotateMany(ModalScreen[None]):
         if path.value in ("~/.env", "~/keys"):
             path.value = "~/keys" if self.query_one("#place", Select).value == FOLDER else "~/.env"
 
-    @on(Input.Submitted)
-    def on_enter(self) -> None:
-        """Enter goes to the next field."""
-        self.focus_next()
+    # Before anything is made
 
-    def _value(self, name: str) -> str:
-        return self.query_one(f"#{name}", Input).value.strip()
+    def _intents(self) -> list[Intent]:
+        plans = [self._make_plan(key, self._life(), self._value("grace")) for key in self._chosen]
+        return [Intent(plan, self._why_not(plan)) for plan in plans]
 
-    def _plans(self) -> list[Plan]:
-        session = self._workspace.session
-        life = self._value("life").lower()
-        own = session.caller.key
-        return [
-            rotation.plan(
-                key,
-                life=None if life == "never" else life,
-                grace=self._value("grace"),
-                rights=session.rights,
-                now=self._workspace.clock(),
-                taken_aliases={each.alias for each in self._workspace.keys if each.alias},
-                session_hash=own.hash if own else None,
-                team=next((team for team in session.teams if team.team_id == key.team_id), None),
-            )
-            for key in self._chosen
-        ]
+    def _why_not(self, plan: Plan) -> str | None:
+        if plan.key.hash in self._begun:
+            return BEGUN
+        return plan.problem or (OWN if plan.own else None)
 
-    def _places(self) -> list[Place]:
+    def _show_plans(self) -> None:
+        intents = self._intents()
+        reasons = {intent.why_not for intent in intents}
+        same = reasons.pop() if len(reasons) == 1 else None
+        self._say(same or "", look.BAD)
+        going = sum(intent.why_not is None for intent in intents)
+        said = Text(f"{going} of {len(intents)} will be rotated:" if going < len(intents) else "", style=look.DIM)
+        self.query_one("#keeps", Static).display = bool(said)
+        self.query_one("#keeps", Static).update(said)
+        page = Text()
+        for intent in intents:
+            if intent.why_not:
+                page.append("✘ ", style=look.WARN)
+                page.append(f"{plain(intent.label)}\n", style=look.DIM)
+                page.append("" if same else f"  left out: {plain(intent.why_not)}\n", style=look.WARN)
+                continue
+            page.append(f"▸ {plain(intent.label)}")
+            page.append(f"  {_would(intent.plan)}\n", style=look.DIM)
+            for warning in to_know(intent.plan):
+                page.append(f"  ! {plain(warning)}\n", style=look.WARN)
+        page.rstrip()
+        self.query_one("#warnings", Static).update(page)
+
+    def _places(self, keys: list[Key]) -> list[Place]:
         path = Path(self._value("path"))
         if self.query_one("#place", Select).value == FOLDER:
-            return places_for(self._chosen, folder=path)
-        return places_for(self._chosen, env_file=path)
+            return places_for(keys, folder=path)
+        return places_for(keys, env_file=path)
+
+    # The steps
 
     @work
     async def action_begin(self) -> None:
-        """Check every key and place before the first is made, then go through them."""
-        if self._begun:
+        """Check every key and place before the first is made, then go through those that can be rotated."""
+        if self._started:
             return
         if not self._value("path"):
-            self._say("Name a file or a folder.")
+            self._say("Name a file or a folder.", look.BAD)
             return
-        plans, places = self._plans(), self._places()
-        for plan, place in zip(plans, places, strict=True):
-            own = "is this session's own key; rotate it alone." if plan.own else None
-            wrong = plan.problem or own or check(place)
-            if wrong:
-                self._say(f"{plan.key.label}: {wrong}")
+        intents = self._intents()
+        plans = [intent.plan for intent in intents if intent.why_not is None]
+        if not plans:
+            self._say(intents[0].why_not or "", look.BAD)
+            return
+        chosen = [plan.key for plan in plans]
+        places = self._places(chosen)
+        for key, place in zip(chosen, places, strict=True):
+            if wrong := check(place):
+                self._say(f"{key.label}: {wrong}", look.BAD)
                 return
-        if not await may_replace(self, list(zip(places, self._chosen, strict=True))):
+        if not await may_replace(self, list(zip(places, chosen, strict=True))):
             return
-        self._begun = self._busy = True
-        self._say("")
-        self.query_one("#choices").display = False
-        self.query_one("#begin").display = False
-        self.set_focus(None)
+        self._started = True
+        self._under_way()
+        self.query_one("#keeps").display = False
         try:
             await self._make(plans, places)
         finally:
             self._busy = False
+        for intent in intents:
+            if intent.why_not:
+                self._step(" ", f"{intent.label}: left out")
         if self._made:
-            self.query_one("#have-them").display = True
+            self.query_one("#have-it").display = True
             self.query_one("#leave", Button).label = "Later  esc"
 
     async def _make(self, plans: list[Plan], places: list[Place]) -> None:
@@ -177,20 +174,17 @@ class RotateMany(ModalScreen[None]):
             self._last("✔", f"{label}: {said}", look.GOOD)
 
     @work
-    async def action_have_them(self) -> None:
+    async def action_have_it(self) -> None:
         """Retire the old key of every successor that was written."""
         if self._busy or self._done or not self._made:
             return
         self._busy = self._done = True
-        self.query_one("#have-them").display = False
+        self.query_one("#have-it").display = False
         client = self._workspace.session.client
         try:
             for number, (plan, made) in enumerate(self._made):
-                grace = plan.grace if plan.how is How.GRACE else None
                 try:
-                    state: Unfinished | Key = await rotation.confirm(client, made.rotation, plan.how, grace)
-                    while isinstance(state, Unfinished) and plan.how is not How.KEEP:
-                        state = await rotation.advance(client, state)
+                    await retire(client, plan, made)
                 except GatewayError as error:
                     self._step("✘", f"{plan.key.label}: {error} The list offers to finish or undo it.", look.BAD)
                     for each, _ in self._made[number + 1 :]:
@@ -201,37 +195,21 @@ class RotateMany(ModalScreen[None]):
             self._busy = False
             self.query_one("#leave", Button).label = "Close  esc"
 
-    def _step(self, mark: str, text: str, style: str = "") -> None:
-        self._lines.append((mark, text, style))
-        self._draw()
-
-    def _last(self, mark: str, text: str, style: str = "") -> None:
-        self._lines[-1] = (mark, text, style)
-        self._draw()
-
     def _draw(self) -> None:
-        page = Text()
-        for mark, text, style in self._lines:
-            page.append(f"{mark} ", style=style)
-            page.append(f"{plain(text)}\n")
-        self.query_one("#steps", Static).update(page)
+        super()._draw()
         self.query_one(VerticalScroll).scroll_end(animate=False)
 
-    def _say(self, sentence: str) -> None:
-        self.query_one("#wrong", Static).update(Text(redact(plain(sentence))))
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        """As the keys."""
-        {"begin": self.action_begin, "have-them": self.action_have_them, "leave": self.action_leave}[
-            event.button.id or "leave"
-        ]()
-
-    def action_leave(self) -> None:
+    def leave(self) -> None:
         """Back to the list; unfinished rotations are listed there."""
-        if self._busy:
-            self._say("One moment: a step is under way.")
-        else:
-            self.dismiss(None)
+        self.dismiss(None)
 
 
 _FATE = {How.GRACE: "works until its grace ends", How.DELETE: "deleted", How.KEEP: "kept; the rotation stays listed"}
+
+
+def _would(plan: Plan) -> str:
+    """`ends 23 Dec 2026 · old key until 24 Nov 12:00 UTC`."""
+    new = f"ends {plan.ends:%d %b %Y}" if plan.ends else "never ends"
+    if plan.how is How.GRACE and plan.old_ends:
+        return f"{new} · old key until {plan.old_ends:%d %b %H:%M} UTC"
+    return f"{new} · old key {'deleted' if plan.how is How.DELETE else 'kept'}"

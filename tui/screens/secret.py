@@ -8,7 +8,6 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from tui import look, snippets
@@ -16,13 +15,23 @@ from tui.delivery import NewFile, check, deliver
 from tui.files import FileError
 from tui.formatting import plain
 from tui.gateway.redaction import redact
-from tui.screens.dialogs import AskText
+from tui.screens.dialogs import AskText, Dialog
+from tui.widgets.bars import Hint
+from tui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
 
+KEYS = (
+    Hint("v", "show"),
+    Hint("y", "copy"),
+    Hint("w", "write to a file"),
+    Hint("tab", "next snippet"),
+    Hint("Y", "copy it"),
+)
 
-class ShowSecret(ModalScreen[None]):
+
+class ShowSecret(Dialog[None]):
     """The one time that a secret is seen. Only the deliberate key `D` or the button leaves."""
 
     CSS_PATH = ["dialogs.tcss", "secret.tcss"]
@@ -55,7 +64,7 @@ class ShowSecret(ModalScreen[None]):
                 yield Static(
                     Text("LiteLLM keeps only a hash: this is the one time that the key can be seen.", style=look.WARN)
                 )
-                yield Static("", id="keys")
+                yield KeyLine(KEYS, id="keys")
                 yield Static("", id="tabs")
                 yield Static("", id="snippet")
             yield Static("", id="said")
@@ -64,17 +73,6 @@ class ShowSecret(ModalScreen[None]):
     def on_mount(self) -> None:
         """Masked at first, and no button under a stray enter."""
         self.set_focus(None)
-        keys = Text()
-        for key, label in (
-            ("v", "show"),
-            ("y", "copy"),
-            ("w", "write to a file"),
-            ("tab", "next snippet"),
-            ("Y", "copy it"),
-        ):
-            keys.append(key, style=look.STRONG)
-            keys.append(f" {label}   ")
-        self.query_one("#keys", Static).update(keys)
         self.query_one("#done", Button).can_focus = False
         self._draw()
 

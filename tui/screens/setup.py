@@ -42,7 +42,10 @@ KEEPING = (
 
 
 class Setup(Screen[Settings | None]):
-    """Dismissed with settings to connect with, or None where the person went away."""
+    """Dismissed with settings to connect with, or None where the person went away.
+
+    What is typed is kept in `typed`, by field, for the next time that this screen is opened: all but the key.
+    """
 
     CSS_PATH = ["dialogs.tcss", "key_form.tcss", "setup.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,13 +58,20 @@ class Setup(Screen[Settings | None]):
     ]
 
     def __init__(
-        self, config: Config, flags: Flags, before: Settings | None, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        config: Config,
+        flags: Flags,
+        before: Settings | None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        *,
+        typed: dict[str, str],
     ) -> None:
         super().__init__()
         self._transport = transport
         self._config = config
         self._flags = flags
         self._before = before
+        self._typed = typed
 
     def compose(self) -> ComposeResult:
         """One line a field."""
@@ -79,7 +89,9 @@ class Setup(Screen[Settings | None]):
             yield from self._input("user", "User", "", "only with an admin key: whose keys to show; empty: everyone's")
             with Horizontal(classes="form-row"):
                 yield Static("Keep the key", classes="form-label")
-                yield Select([(Text(text), name) for text, name in KEEPING], id="keep", compact=True, allow_blank=False)
+                ways = [(Text(text), name) for text, name in KEEPING]
+                keep = self._typed.get("keep", KEEPING[0][1])
+                yield Select(ways, id="keep", compact=True, allow_blank=False, value=keep)
             yield Static("", id="said")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Test  ctrl+t", id="test", compact=True)
@@ -94,6 +106,7 @@ class Setup(Screen[Settings | None]):
     def _input(self, name: str, label: str, value: str, hint: str, *, secret: bool = False) -> ComposeResult:
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
+            value = value if secret else self._typed.get(name, value)
             field = Input(value, placeholder=hint, id=name, compact=True, password=secret, select_on_focus=False)
             field.cursor_blink = False
             yield field
@@ -107,11 +120,22 @@ class Setup(Screen[Settings | None]):
                 Hint("ctrl+t", "test"),
                 Hint("ctrl+s", "save and connect"),
                 Hint("ctrl+o", "connect once"),
-                Hint("esc", "quit"),
+                Hint("esc", "quit" if self._before is None else "back"),
             ]
         )
         field = self.query_one("#url", Input)
         (self.query_one("#key", Input) if field.value else field).focus()
+
+    @on(Input.Changed)
+    def on_typed(self, event: Input.Changed) -> None:
+        """Keep it for the next time; a secret is in its field alone, and goes with it."""
+        if not event.input.password:
+            self._typed[event.input.id or ""] = event.value
+
+    @on(Select.Changed, "#keep")
+    def on_keep(self, event: Select.Changed) -> None:
+        """Keep this as well."""
+        self._typed["keep"] = str(event.value)
 
     @on(Input.Submitted)
     def on_enter(self) -> None:
