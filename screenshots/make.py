@@ -38,6 +38,7 @@ SHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
     "rotate": ((100, 28), ["tab", "j", "j", "j", "j", "j", "r", "ctrl+s"]),
     "models": ((100, 28), ["2"]),
     "usage": ((100, 34), ["3"]),
+    "usage-year": ((120, 34), ["3", "Y", "c", "c", "c", "c"]),
 }
 """Picture name: terminal size and the keys pressed before it is taken."""
 
