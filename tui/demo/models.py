@@ -30,7 +30,7 @@ class Model:
     @property
     def id(self) -> str:
         """A stable deployment id."""
-        return hashlib.sha256(f"demo {self.upstream}".encode()).hexdigest()
+        return hashlib.sha256(f"demo {self.upstream}".encode("utf-8", "surrogatepass")).hexdigest()
 
     def cost(self, prompt: int, completion: int, cache_read: int = 0, cache_write: int = 0) -> float:
         """USD for one call; `prompt` includes the cached tokens, as LiteLLM counts them."""

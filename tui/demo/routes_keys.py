@@ -8,6 +8,7 @@ from typing import Any
 from tui.demo import clock as time_
 from tui.demo.errors import ENTERPRISE, Refusal, detail, http_error, internal, proxy_error, unprocessable
 from tui.demo.request import Request, pages
+from tui.demo.routes_people import like
 from tui.demo.shapes import shape
 from tui.demo.state import MASTER_USER, Record, State, hash_of
 
@@ -381,7 +382,21 @@ def status_of(gw: State, row: Record) -> str:
     """ "revoked" for blocked, "expired", or "active"."""
     if row["blocked"]:
         return "revoked"
-    return "expired" if row["expires"] and time_.parse(row["expires"]) < gw.now() else "active"
+    return "expired" if _ended(gw, row) else "active"
+
+
+def _ended(gw: State, row: Record) -> bool:
+    return bool(row["expires"]) and time_.parse(row["expires"]) < gw.now()
+
+
+def info_many(call: Request) -> Any:
+    """POST /v2/key/info: those of `keys` that there are; since 1.84 without saying which is which. For admins."""
+    gw = call.gw
+    asked = [str(key) for key in call.body.get("keys") or []]
+    tokens = [token for token in dict.fromkeys(map(hash_of, asked)) if token in gw.keys]
+    named: list[Record] = [{} if gw.newest else {"token": token} for token in tokens]
+    found = [_info(gw, gw.keys[token], "KEY_INFO") | name for token, name in zip(tokens, named, strict=True)]
+    return {"key": asked, "info": found}
 
 
 def _info(gw: State, row: Record, kind: str, offset: bool = True) -> Record:
@@ -413,12 +428,15 @@ def listed(call: Request) -> Any:
         rows = [row for row in rows if row["user_id"] == user_id or row["team_id"] in shared]
     for name in ("team_id", "key_alias"):
         if params.get(name):
-            rows = [row for row in rows if row[name] == params[name]]
+            part = name == "key_alias" and call.flag("substring_matching") and gw.newest
+            rows = [row for row in rows if (like(params[name], row[name]) if part else row[name] == params[name])]
     if params.get("key_hash"):
         rows = [row for row in rows if row["token"] == params["key_hash"]]
     if params.get("search") and gw.newest:
-        want = params["search"].lower()
-        rows = [row for row in rows if want in (row["key_alias"] or "").lower() or want == row["token"]]
+        want = params["search"]
+        rows = [row for row in rows if like(want, row["key_alias"]) or want == row["token"]]
+    if params.get("expires") and gw.newest:
+        rows = [row for row in rows if _ended(gw, row) == (params["expires"] == "expired")]
     rows = _sorted(call, rows)
     shown = rows[(page - 1) * size : page * size]
     full = call.flag("return_full_object")
@@ -477,8 +495,14 @@ def _sorted(call: Request, rows: list[Record]) -> list[Record]:
     down = order.lower() == "desc" or not by
     rows = list(reversed(rows))
     name = by or "created_at"
-    # PostgreSQL's order: nulls come last going up and first going down.
-    rows.sort(key=lambda row: (row[name] is None, row[name] if row[name] is not None else 0), reverse=down)
+
+    def place(row: Record) -> tuple[bool, Any]:
+        # PostgreSQL's order: nulls come last going up and first going down. A moment's text has no fraction at a full
+        # second, so it is no order.
+        value = row[name]
+        return value is None, 0 if value is None else time_.parse(value) if name.endswith("_at") else value
+
+    rows.sort(key=place, reverse=down)
     return rows
 
 

@@ -113,7 +113,7 @@ def info_v2(call: Request) -> Any:
     return shape("USER_V2", user, gw.release)
 
 
-def _like(pattern: str, value: str | None) -> bool:
+def like(pattern: str, value: str | None) -> bool:
     """What LiteLLM makes of a text to search for: ILIKE, which it leaves `%`, `_` and backslashes in."""
     parts = re.findall(r"\\.|.", pattern, re.DOTALL)
     meant = {"%": ".*", "_": "."}
@@ -128,7 +128,7 @@ def filtered(call: Request) -> Any:
     rows = [
         row
         for row in reversed(list(gw.users.values()))
-        if all(_like(params[name], row[name]) for name in ("user_id", "user_email") if params.get(name))
+        if all(like(params[name], row[name]) for name in ("user_id", "user_email") if params.get(name))
     ]
     return [
         {"user_id": row["user_id"], "user_email": row["user_email"]} for row in rows[(page - 1) * size : page * size]
@@ -144,15 +144,15 @@ def listed(call: Request) -> Any:
     rows = list(reversed(list(gw.users.values())))
     ids = [text.strip() for text in params.get("user_ids", "").split(",") if text.strip()]
     if len(ids) == 1 and gw.since(1, 75):
-        rows = [row for row in rows if _like(ids[0], row["user_id"])]
+        rows = [row for row in rows if like(ids[0], row["user_id"])]
     elif ids:
         rows = [row for row in rows if row["user_id"] in ids]
     if params.get("role"):
         rows = [row for row in rows if row["user_role"] == params["role"]]
     if params.get("user_email"):
-        rows = [row for row in rows if _like(params["user_email"], row["user_email"])]
+        rows = [row for row in rows if like(params["user_email"], row["user_email"])]
     if params.get("search") and gw.newest:
-        rows = [row for row in rows if any(_like(params["search"], row[name]) for name in ("user_id", "user_email"))]
+        rows = [row for row in rows if any(like(params["search"], row[name]) for name in ("user_id", "user_email"))]
     by = params.get("sort_by")
     if by in ("user_id", "user_email", "created_at", "spend", "user_alias", "user_role"):
         down = params.get("sort_order", "asc").lower() == "desc"
@@ -318,7 +318,7 @@ def teams_v2(call: Request) -> Any:
     if params.get("team_id"):
         rows = [team for team in rows if team["team_id"] == params["team_id"]]
     if params.get("team_alias"):
-        rows = [team for team in rows if _like(params["team_alias"], team["team_alias"])]
+        rows = [team for team in rows if like(params["team_alias"], team["team_alias"])]
     by = params.get("sort_by")
     if by in ("team_id", "team_alias", "created_at"):
         down = params.get("sort_order", "asc").lower() == "desc"

@@ -46,6 +46,7 @@ def _table() -> tuple[Route, ...]:
         Route("POST", "/user/update", people.update),
         Route("GET", "/key/list", keys.listed),
         Route("GET", "/key/info", keys.info),
+        Route("POST", "/v2/key/info", keys.info_many),
         Route("POST", "/key/generate", keys.generate),
         Route("POST", "/key/update", keys.update),
         Route("POST", "/key/delete", keys.delete),

@@ -1,12 +1,14 @@
 """Lenient field types for LiteLLM's records: numbers may be strings or null, timestamps come in several shapes."""
 
 import math
+import unicodedata
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from tui.gateway.errors import BadAnswer
+from tui.gateway.redaction import printable
 
 LARGEST = 1e300
 """Costs may be that high; beyond it, the sum of two might not be finite."""
@@ -52,6 +54,11 @@ def moment(value: Any) -> datetime | None:
 def word(value: Any) -> str | None:
     """A non-empty string, or None."""
     return value if isinstance(value, str) and value else None
+
+
+def visible(name: str | None) -> str | None:
+    """The name, or None where nobody would see any of it."""
+    return name if name and any(unicodedata.category(each)[0] in "LNPS" for each in printable(name)) else None
 
 
 def words(value: Any) -> list[str]:

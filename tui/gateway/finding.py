@@ -24,14 +24,19 @@ def needle(text: str) -> str:
     return printable(text).strip()
 
 
-def pattern(text: str) -> str:
-    """`text` for a parameter that LiteLLM puts into LIKE as it is: there `%`, `_` and a backslash mean something.
-
-    A comma becomes the wildcard for one character, as `/user/list` would split there: what comes back is to be checked.
-    """
+def literal(text: str) -> str:
+    """`text` for a parameter that LiteLLM puts into LIKE as it is: there `%`, `_` and a backslash mean something."""
     for letter in ("\\", "%", "_"):
         text = text.replace(letter, "\\" + letter)
-    return text.replace(",", "_")
+    return text
+
+
+def pattern(text: str) -> str:
+    """`literal(text)` for `/user/list`, which would split at a comma.
+
+    It becomes the wildcard for one character: what comes back is to be checked.
+    """
+    return literal(text).replace(",", "_")
 
 
 def holds(text: str, *values: str | None) -> bool:

@@ -72,7 +72,7 @@ async def key_info(client: Client, hash: str) -> Key | None:
             return _from_info(await client.get("/key/info", {"key": hash}))
         except NotFound:
             return None
-    return next((key for key in _rows(answer) if key.hash == hash), None)
+    return next((key for key in rows_of(answer) if key.hash == hash), None)
 
 
 async def generate_key(client: Client, fields: Mapping[str, Any]) -> NewKey:
@@ -144,14 +144,26 @@ async def reset_spend(client: Client, hash: str) -> None:
         await client.post("/key/update", {"key": hash, "spend": 0})
 
 
-async def delete_keys(client: Client, hashes: Iterable[str]) -> list[str]:
-    """Delete keys for good; the hashes that are still there afterwards, read back (S11)."""
+async def delete_keys(client: Client, hashes: Iterable[str], *, together: bool = False) -> list[str]:
+    """Delete keys for good; the hashes that are still there afterwards, read back (S11).
+
+    `together` as `still_there` has it.
+    """
     wanted = list(hashes)
     if not wanted:
         return []
     # 404 where none of them is there any more: somebody was faster, and what is asked for is so
     with contextlib.suppress(NotFound):
         await client.post("/key/delete", {"keys": wanted})
+    return await still_there(client, wanted, together=together)
+
+
+async def still_there(client: Client, hashes: Iterable[str], *, together: bool = False) -> list[str]:
+    """Those of `hashes` that the gateway still has. `together` asks for all at once first, which takes an admin."""
+    wanted = list(hashes)
+    # 1.108 does not say which keys it tells about, so it is good for "none" alone
+    if together and mapping(await client.post("/v2/key/info", {"keys": wanted})).get("info") == []:
+        return []
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def left(hash: str) -> bool:
@@ -186,15 +198,20 @@ async def _pages(client: Client, filters: Mapping[str, str | None]) -> list[Key]
         raise BadAnswer(f"The gateway says that it has {total} pages of keys; is the URL LiteLLM's?")
     rest = await asyncio.gather(*(page(number) for number in range(2, total + 1)))
     # a key made while the pages are read moves the others along, so one may come twice
-    found = {key.hash: key for answer in (first, *rest) for key in _rows(answer)}
+    found = {key.hash: key for answer in (first, *rest) for key in rows_of(answer)}
     return sorted(found.values(), key=lambda key: key.created_at or _LONG_AGO, reverse=True)
 
 
-def _rows(answer: Any) -> list[Key]:
+def rows_of(answer: Any) -> list[Key]:
+    """The records of an answer of `/key/list`. Raises `BadAnswer` where it holds none."""
     rows = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
         raise BadAnswer("The gateway's key list holds no keys; is the URL LiteLLM's?")
-    return [Key.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("token"))]
+    found = [Key.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("token"))]
+    if rows and not found:
+        # not "no keys": a list that is there, and cannot be read
+        raise BadAnswer("The gateway's key list holds nothing that is a key; is the URL LiteLLM's?")
+    return found
 
 
 def _from_info(answer: Any) -> Key | None:

@@ -4,7 +4,20 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from tui.gateway.fields import Amount, Flag, Mapped, Moment, Number, Record, Whole, Word, Words, mapping, word
+from tui.gateway.fields import (
+    Amount,
+    Flag,
+    Mapped,
+    Moment,
+    Number,
+    Record,
+    Whole,
+    Word,
+    Words,
+    mapping,
+    visible,
+    word,
+)
 
 NO_MODELS = "no-default-models"
 """LiteLLM's word in `models` for "none"; an empty list means all."""
@@ -64,8 +77,8 @@ class Key(Record):
 
     @property
     def label(self) -> str:
-        """What a person calls the key: its alias, else the masked name."""
-        return self.alias or self.name
+        """What a person calls the key: its alias, else the masked name; blanks are no alias."""
+        return visible(self.alias) or self.name
 
     @property
     def tail(self) -> str:
@@ -74,7 +87,7 @@ class Key(Record):
 
 
 class User(Record):
-    """An internal user of the gateway (S4)."""
+    """An internal user of the gateway (S4). `key_count` is None but in lists."""
 
     user_id: str
     email: Word = None
@@ -90,6 +103,7 @@ class User(Record):
     rpm_limit: Whole = None
     metadata: Mapped = {}
     created_at: Moment = None
+    key_count: Whole = None
 
     @classmethod
     def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +116,10 @@ class User(Record):
 
 
 class Team(Record):
-    """A team (S14). `admins` are the user ids whose membership says admin, `member_permissions` routes for the rest."""
+    """A team (S14). `admins` are the user ids whose membership says admin, `member_permissions` routes for the rest.
+
+    `key_count` is None but in pages of 1.108.
+    """
 
     team_id: str
     alias: Word = None
@@ -117,6 +134,7 @@ class Team(Record):
     members: Words = []
     admins: Words = []
     member_permissions: Words = []
+    key_count: Whole = None
 
     @classmethod
     def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
@@ -128,12 +146,13 @@ class Team(Record):
             "members": [member.get("user_id") for member in members],
             "admins": [member.get("user_id") for member in members if member.get("role") == "admin"],
             "member_permissions": row.get("team_member_permissions"),
+            "key_count": row.get("keys_count"),
         }
 
     @property
     def label(self) -> str:
         """What a person calls the team."""
-        return self.alias or self.team_id
+        return visible(self.alias) or self.team_id
 
 
 class Model(Record):

@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from tui.gateway import paging
 from tui.gateway.capabilities import Rights
 from tui.gateway.client import Client, Params
 from tui.gateway.errors import BadAnswer
 from tui.gateway.fields import whole, word
 from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
+from tui.gateway.paging import Pages
 from tui.gateway.schema import Team
 
 
@@ -60,11 +62,39 @@ async def find_teams(client: Client, rights: Rights, text: str, *, limit: int = 
     return Found(rows[:size], more)
 
 
+SORTS = {"id": "team_id", "alias": "team_alias", "created": "created_at"}
+"""What every release sorts teams by, under this program's names; any other is ignored, spend and budget too."""
+
+
+def team_pages(client: Client, rights: Rights, *, sort: str = "alias", descending: bool = False) -> Pages[Team]:
+    """Every team there is, with its budget, in pages of the server's order; for those who see everyone (S44).
+
+    `sort` is a name of `SORTS`. A viewer before 1.83 is given no more than their own teams in pages, so there the whole
+    list is read for each page, and comes by label whatever `sort` is.
+    """
+
+    async def ask(number: int) -> tuple[int, list[Team]]:
+        order: Params = {"sort_by": SORTS[sort], "sort_order": "desc" if descending else "asc"}
+        return await _listed(client, {"page": number + 1, "page_size": paging.PAGE, **order})
+
+    async def slice_of_all(number: int) -> tuple[int, list[Team]]:
+        every = await list_teams(client, None)
+        return len(every), every[number * paging.PAGE : (number + 1) * paging.PAGE]
+
+    return Pages(ask if rights.admin or rights.server.at_least(1, 83) else slice_of_all)
+
+
 async def _page(client: Client, size: int, filters: Mapping[str, str]) -> Found[Team]:
-    query: Params = {**filters, "page": 1, "page_size": size, "sort_by": "team_alias", "sort_order": "asc"}
+    total, teams = await _listed(
+        client, {**filters, "page": 1, "page_size": size, "sort_by": "team_alias", "sort_order": "asc"}
+    )
+    return Found(teams, total > size)
+
+
+async def _listed(client: Client, query: Params) -> tuple[int, list[Team]]:
     answer = await client.get("/v2/team/list", query)
     rows = answer.get("teams") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
         raise BadAnswer("The gateway's team list holds no teams; is the URL LiteLLM's?")
     teams = [Team.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("team_id"))]
-    return Found(teams, (whole(answer.get("total")) or 0) > len(rows))
+    return whole(answer.get("total")) or 0, teams

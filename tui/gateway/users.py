@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from tui.gateway import paging
 from tui.gateway.capabilities import Rights
 from tui.gateway.client import Client, Params
 from tui.gateway.errors import BadAnswer, NotFound
 from tui.gateway.fields import mapping, whole, word
 from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
+from tui.gateway.paging import Pages
 from tui.gateway.schema import User
 
 
@@ -57,14 +59,44 @@ async def find_users(client: Client, rights: Rights, text: str, *, limit: int = 
     return Found(rows[:size], len(rows) > size or any(answer.more for answer in answers[:2]))
 
 
+SORTS = {
+    "id": "user_id",
+    "email": "user_email",
+    "alias": "user_alias",
+    "role": "user_role",
+    "spend": "spend",
+    "created": "created_at",
+}
+"""What every release sorts users by, under this program's names; any other is a 400. None sorts by budget."""
+
+
+def user_pages(client: Client, *, sort: str = "id", descending: bool = False) -> Pages[User]:
+    """Every user there is, with their budgets, in pages of the server's order; for those who see everyone (S44).
+
+    `sort` is a name of `SORTS`. Only "id" has no equal values, which come in another order on each page.
+    """
+
+    async def ask(number: int) -> tuple[int, list[User]]:
+        order: Params = {"sort_by": SORTS[sort], "sort_order": "desc" if descending else "asc"}
+        return await _listed(client, {"page": number + 1, "page_size": paging.PAGE, **order})
+
+    return Pages(ask)
+
+
 async def _page(client: Client, size: int, filters: Mapping[str, str]) -> Found[User]:
-    query: Params = {**filters, "page": 1, "page_size": size, "sort_by": "user_id", "sort_order": "asc"}
+    total, users = await _listed(
+        client, {**filters, "page": 1, "page_size": size, "sort_by": "user_id", "sort_order": "asc"}
+    )
+    return Found(users, total > size)
+
+
+async def _listed(client: Client, query: Params) -> tuple[int, list[User]]:
     answer = await client.get("/user/list", query)
     rows = answer.get("users") if isinstance(answer, dict) else None
     if not isinstance(rows, list):
         raise BadAnswer("The gateway's user list holds no users; is the URL LiteLLM's?")
     users = [User.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("user_id"))]
-    return Found(users, (whole(answer.get("total")) or 0) > len(rows))
+    return whole(answer.get("total")) or 0, users
 
 
 async def _by_id(client: Client, size: int, searched: str) -> Found[User]:
