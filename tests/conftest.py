@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.secrets import scan
 from tui.config import Provisioning, Settings
 from tui.credentials import HeldKey, Secret
 from tui.demo import DemoGateway
@@ -28,6 +29,25 @@ from tui.gateway.schema import NewKey
 
 DEMO_VERSIONS = ("1.74.0", "1.83.0", "1.108.0")
 NO_PROXY = "no real LiteLLM proxy: LITELLM_TUI_TEST_PROXIES names none"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Note every key that a client is made with, for the scan at the end of the run."""
+    scan.track()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """No secret lies in a file that the tests wrote, or was given to a child as an argument."""
+    base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    if hasattr(session.config, "workerinput"):
+        scan.hand_over(base.parent)
+        return
+    scan.collect(base)
+    found = [*scan.search([base], scan.made), *(f"{where} holds a secret" for where, _ in scan.given)]
+    for line in found:
+        print(f"\nsecret: {line}")
+    if found:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import os
+import re
 import stat
 import sys
 from collections.abc import Mapping
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
 
 KEYRING_SERVICE = "litellm-tui"
 COMMAND_SECONDS = 30.0
+KEYRING_SECONDS = 60.0
+"""Longer than for a command: a person may have to type the keyring's password."""
+_INSTEAD = "use api_key_command or api_key_file instead"
 KEY_VARIABLES = ("LITELLM_TUI_API_KEY", "LITELLM_PROXY_API_KEY", "LITELLM_API_KEY", "LITELLM_MASTER_KEY")
 """The variables that may hold a key. No child process gets them."""
 
+_TOKEN = re.compile(r"(?=[A-Za-z0-9_+=~-]*[0-9])[A-Za-z0-9_+=~-]{16,}")
 _MOST_BYTES = 65_536
 _MOST_COMPLAINT = 200
 _SLICE = 0.05
@@ -331,10 +336,11 @@ def _first_line(data: bytes) -> str:
 
 
 def _said(complaint: bytes, key: str) -> str:
-    text = complaint.decode("utf-8", "replace")
+    text = complaint[: _MOST_BYTES >> 4].decode("utf-8", "replace")
     if key:
         text = text.replace(key, "[redacted]")
-    text = redact(printable(text)).strip()
+    # a password manager may complain about its own token, which looks like nothing known
+    text = _TOKEN.sub("[redacted]", redact(printable(text))).strip()
     if len(text) > _MOST_COMPLAINT:
         text = text[: _MOST_COMPLAINT - 1] + "…"
     return f', saying "{text}"' if text else ""
@@ -380,12 +386,42 @@ async def _from_keyring(account: str) -> Secret:
 
 async def _keyring_call(name: str, account: str, secret: Secret | None = None) -> str | None:
     import asyncio
+    import threading
 
-    return await asyncio.to_thread(_keyring, name, account, secret)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[str | None] = loop.create_future()
+
+    def ask() -> None:
+        found: str | None = None
+        failure: CredentialError | None = None
+        try:
+            found = _keyring(name, account, secret)
+        except CredentialError as error:
+            failure = error
+        with contextlib.suppress(RuntimeError):  # nobody waits any more
+            loop.call_soon_threadsafe(settle, found, failure)
+
+    def settle(found: str | None, failure: CredentialError | None) -> None:
+        if answer.done():
+            return
+        if failure is None:
+            answer.set_result(found)
+        else:
+            answer.set_exception(failure)
+
+    # not the loop's own threads, whose end Python waits for: a back end may ask for a password where nobody sits
+    threading.Thread(target=ask, daemon=True, name="keyring").start()
+    try:
+        async with asyncio.timeout(KEYRING_SECONDS):
+            return await answer
+    except TimeoutError:
+        raise CredentialError(
+            f"The system keyring did not answer within {KEYRING_SECONDS:g} s: it is probably locked, and asks for its "
+            f"password on a display that is not here. Unlock it there, or {_INSTEAD}."
+        ) from None
 
 
 def _keyring(name: str, account: str, secret: Secret | None) -> str | None:
-    problem: str | None = None
     try:
         import importlib
 
@@ -401,12 +437,25 @@ def _keyring(name: str, account: str, secret: Secret | None) -> str | None:
     # Back ends raise whatever they like: D-Bus, locked, none at all.
     except Exception as error:
         said = str(error).replace(secret.reveal(), "[redacted]") if secret else str(error)
-        said = redact(printable(said)).strip()
-        problem = f"{type(error).__name__}{': ' if said else ''}{said[:_MOST_COMPLAINT]}"
-    if problem is not None:
-        # Raised outside the handler, since the back end's own error may hold the key.
-        raise CredentialError(
-            f"The system keyring does not answer ({problem}). Jump hosts often have none: "
-            "use api_key_command or api_key_file instead."
-        )
-    return found
+        problem = _keyring_problem(type(error).__name__, redact(printable(said)).strip()[:_MOST_COMPLAINT], account)
+    else:
+        return found
+    # Raised outside the handler, since the back end's own error may hold the key.
+    raise CredentialError(problem)
+
+
+def _keyring_problem(kind: str, said: str, account: str) -> str:
+    match kind:
+        case "NoKeyringError":
+            return f"This machine has no system keyring that works, as is usual on jump hosts: {_INSTEAD}."
+        case "KeyringLocked":
+            return (
+                "The system keyring is locked, and was not unlocked. Unlock it (try: keyring get "
+                f"{KEYRING_SERVICE} {account}), or {_INSTEAD}."
+            )
+        case "PasswordSetError":
+            return f"The system keyring does not take the key{f' ({said})' if said else ''}: {_INSTEAD}."
+    return (
+        f"The system keyring does not answer ({kind}{': ' if said else ''}{said}). Jump hosts often have none: "
+        f"{_INSTEAD}."
+    )

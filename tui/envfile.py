@@ -16,7 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.files import FileError, ensure_private_dir
+from tui.files import TEMPORARY, FileError, ensure_private_dir, sweep
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 """What a shell takes for a variable's name."""
@@ -185,7 +185,8 @@ def _read(target: Path) -> tuple[bytes, os.stat_result | None]:
 
 
 def _replace(target: Path, content: bytes, status: os.stat_result | None) -> None:
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".litellm-tui-")
+    sweep(target.parent)
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=TEMPORARY)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -13,8 +13,13 @@ import os
 import shlex
 import stat
 import tempfile
+import time
 from pathlib import Path
 
+TEMPORARY = ".litellm-tui-"
+"""How the names of unfinished files begin."""
+_STALE = 600.0
+"""Seconds after which an unfinished file is nobody's any more."""
 _NO_HARD_LINKS = {
     errno.EPERM,
     errno.EOPNOTSUPP,
@@ -38,6 +43,19 @@ class FileError(OSError):
 
 class FileThereError(FileError, FileExistsError):
     """The file is there already and may not be replaced."""
+
+
+class StrangersError(FileError, PermissionError):
+    """Another user of this machine owns the file or folder. ``mend`` is the command that ends that."""
+
+    def __init__(self, path: Path, owner: int) -> None:
+        self.mend = f'sudo chown "$(id -un)" {shlex.quote(str(path))}'
+        super().__init__(
+            f"{path}: it belongs to another user of this machine ({_user_name(owner)}), who can change what is in it. "
+            f"If it is what you expect, make it yours: {self.mend}",
+            path,
+            errno.EACCES,
+        )
 
 
 class LooseModeError(FileError, PermissionError):
@@ -93,17 +111,44 @@ def ensure_private_dir(path: Path, *, tighten: bool = True) -> None:
 
 
 def check_private(path: Path, status: os.stat_result, *, want: int = 0o600) -> None:
-    """Raise :class:`LooseModeError` if group or others have any right on it. ``want`` 0o600 or 0o700 is the
-    advice.
+    """Raise :class:`LooseModeError` if group or others have any right on it, :class:`StrangersError` if it is
+    neither ours nor root's. ``want`` 0o600 or 0o700 is the advice.
 
     Takes the ``stat`` of what was opened, so that nothing can be swapped in between. Pipes and devices, which
     come from the person's own shell, pass. So does everything on systems without Unix modes.
     """
     if os.name != "posix" or not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return
+    if status.st_uid not in (os.geteuid(), 0):
+        raise StrangersError(path, status.st_uid)
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise LooseModeError(path, mode, want)
+
+
+def _user_name(number: int) -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a write that was killed has left in ``folder``: it may hold a secret. Never raises.
+
+    A file is told by its name, its owner and its age, since another process may be writing.
+    """
+    before = time.time() - _STALE
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(TEMPORARY):
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    ours = os.name != "posix" or status.st_uid == os.geteuid()
+                    if ours and stat.S_ISREG(status.st_mode) and status.st_mtime < before:
+                        os.unlink(entry.path)
 
 
 def _encode(path: Path, text: str) -> bytes:
@@ -128,7 +173,8 @@ def _make_dirs(path: Path) -> None:
 
 
 def _write(path: Path, data: bytes, *, replace: bool) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".litellm-tui-")
+    sweep(path.parent)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY)
     temporary = Path(name)
     try:
         _fill(descriptor, data)

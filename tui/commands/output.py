@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tui.formatting import fit, plain, width
+from tui.gateway.redaction import masked, redact
 
 GAP = 2
 DEEPEST = 50
@@ -72,7 +73,7 @@ def table(
 
 def _cell(value: Value) -> Cell:
     cell = value if isinstance(value, Cell) else Cell(value)
-    return Cell(plain(cell.text), cell.style)
+    return Cell(redact(plain(cell.text)), cell.style)
 
 
 def _shown(columns: Sequence[Column], widths: list[int], room: int | None) -> list[int]:
@@ -120,5 +121,6 @@ def json_safe(value: Any, depth: int = DEEPEST) -> Any:
 
 
 def print_json(data: Any) -> None:
-    """`data` on stdout, indented, in plain ASCII so that no name can play with the terminal."""
-    print(json.dumps(data, indent=2, allow_nan=False))
+    """`data` on stdout, indented, in plain ASCII so that no name can play with the terminal. What is a secret by its
+    looks is masked, since this goes to files (S3): people keep keys in metadata."""
+    print(masked(json.dumps(data, indent=2, allow_nan=False)))

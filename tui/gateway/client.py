@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from tui.gateway import errors
-from tui.gateway.redaction import upstream
+from tui.gateway.clock import GatewayClock
+from tui.gateway.hosts import is_loopback
+from tui.gateway.redaction import remember
 
 Params = Mapping[str, str | int | float | bool | None]
 
@@ -28,6 +30,21 @@ LONG_ANSWER = 1024 * 1024
 """Bytes; a longer answer is parsed in a thread."""
 LARGEST_ERROR = 1024 * 1024
 """Bytes that are read of an answer that is not a success; what is beyond is no reason."""
+
+
+_EXPIRED = frozenset({10})
+_NOT_YET = frozenset({9})
+_OTHER_NAME = frozenset({62, 63, 64})
+_NO_CA = frozenset({2, 18, 19, 20, 21})
+"""OpenSSL's X509_V_ERR_… numbers, which are part of its interface."""
+
+
+def _tls_error(error: BaseException) -> ssl.SSLError | None:
+    """The TLS failure at the bottom of httpx's error, where there is one."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, ssl.SSLError):
+        below = below.__cause__ or below.__context__
+    return below
 
 
 def _trust(ca_file: str | None) -> ssl.SSLContext:
@@ -84,16 +101,21 @@ class Client:
         if any(not "!" <= letter <= "~" for letter in key):
             raise errors.Invalid("The key holds characters that no key has, so it cannot be sent.", param="key")
         self._key = key
-        secure = self.url.startswith("https")
-        trusted = _trust(ca_file) if secure and transport is None else False
+        self.clock = GatewayClock()
+        remember(key)
+        parts = urlsplit(self.url)
+        # plain http:// speaks no TLS, and redirects are not followed: no certificates to read for it
+        trusted = _trust(ca_file) if parts.scheme != "http" and transport is None else False
         try:
             self._http = httpx.AsyncClient(
                 transport=transport,
                 verify=trusted,
                 limits=httpx.Limits(max_connections=10, max_keepalive_connections=10),
                 headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
-                event_hooks={"request": [_reads_only] if read_only else []},
+                event_hooks={"request": [_reads_only] if read_only else [], "response": [self.clock.note]},
                 follow_redirects=False,
+                # what is plain http:// for this machine alone would go to a proxy in the clear
+                trust_env=not (parts.scheme == "http" and is_loopback(parts.hostname or "")),
                 timeout=None,
             )
         except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -194,7 +216,8 @@ class Client:
                 status=status,
             )
         if not 200 <= status < 300:
-            raise errors.from_answer(status, content, response.headers.get("content-type", ""), self._hide)
+            kind, wait = response.headers.get("content-type", ""), response.headers.get("retry-after", "")
+            raise errors.from_answer(status, content, kind, self._hide, wait)
         try:
             return json.loads(content) if len(content) <= LONG_ANSWER else await asyncio.to_thread(_long, content)
         except OverflowError:
@@ -202,11 +225,8 @@ class Client:
                 f"{self.host} sent more than {MOST_VALUES:,} values; the answer was dropped.", status=status
             ) from None
         except (ValueError, RecursionError):
-            said = upstream(self._hide(content[:20_000].decode("utf-8", "replace"))[:200])
-            raise errors.BadAnswer(
-                f"{self.host} answered with something that is not JSON ({said or 'nothing'}). Is the URL LiteLLM's?",
-                status=status,
-            ) from None
+            kind = response.headers.get("content-type", "")
+            raise errors.not_json(self.host, status, content, kind, self._hide) from None
 
     def _hide(self, text: str) -> str:
         """`text` without this client's own key, which need not look like `sk-…` (S3)."""
@@ -225,14 +245,53 @@ class Client:
             else (where.path or "nowhere")
         )
 
+    def _not_trusted(self, code: int, said: str) -> str:
+        """Why a certificate was not accepted, by OpenSSL's number for it, and the way on."""
+        name = urlsplit(self.url).hostname
+        nothing = "Nothing was sent."
+        if code in _EXPIRED:
+            return f"The TLS certificate of {self.host} has expired. {nothing} Whoever runs the gateway renews it."
+        if code in _NOT_YET:
+            return f"The TLS certificate of {self.host} is not valid yet. {nothing} Is the clock of this machine right?"
+        if code in _OTHER_NAME:
+            return (
+                f"The TLS certificate of {self.host} is for another name than {name}. {nothing} "
+                "Use the name that it is for in the profile's url."
+            )
+        if code in _NO_CA:
+            return (
+                f"The TLS certificate of {self.host} comes from a CA that this machine does not trust. {nothing} "
+                "For a private CA, put the path of its certificate (PEM) into the profile's ca_file."
+            )
+        return f"The TLS certificate of {self.host} was not accepted: {said}. {nothing}"
+
+    def _asked(self) -> str:
+        """Who was asked for the connection: the gateway, or the proxy that the environment puts before it."""
+        from urllib.request import getproxies, proxy_bypass
+
+        parts = urlsplit(self.url)
+        host = parts.hostname or ""
+        found = getproxies()
+        set_for = parts.scheme in found or "all" in found
+        if not set_for or (parts.scheme == "http" and is_loopback(host)) or proxy_bypass(host):
+            return self.host
+        return f"The proxy before {self.host} (from HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; NO_PROXY goes past it)"
+
     def _why(self, error: httpx.TransportError) -> str:
         text = self._hide(str(error))
         if isinstance(error, httpx.ConnectError):
-            if "CERTIFICATE" in text or "SSL" in text:
-                return f"The TLS certificate of {self.host} was not accepted: {text}. A private CA goes into ca_file."
+            refused = _tls_error(error)
+            if isinstance(refused, ssl.SSLCertVerificationError):
+                return self._not_trusted(refused.verify_code, self._hide(refused.verify_message))
+            if refused is not None or "SSL" in text:
+                if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text:
+                    return f"{self.host} does not speak TLS at this port. Is its address http://, or at another port?"
+                return f"No TLS with {self.host} came about: {text}."
             if "Name or service" in text or "getaddrinfo" in text or "nodename" in text:
                 return f"There is no host {self.host}. Check the URL."
-            return f"{self.host} refuses the connection: nothing listens there, or a firewall is in between."
+            return f"{self._asked()} refuses the connection: nothing listens there, or a firewall is in between."
+        if isinstance(error, httpx.ProxyError):
+            return f"{self._asked()} lets nothing through ({text})."
         if isinstance(error, httpx.UnsupportedProtocol):
             return f"{self.url} is not a usable URL; it starts with http:// or https://."
         return f"The connection to {self.host} broke ({text or type(error).__name__})."
