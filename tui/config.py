@@ -22,13 +22,12 @@ set.
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import math
 import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
@@ -48,6 +47,7 @@ from tui.credentials import (
     Secret,
 )
 from tui.files import FileError, check_private, ensure_private_dir, write_private
+from tui.gateway.hosts import is_loopback
 from tui.gateway.redaction import printable, redact
 
 if TYPE_CHECKING:
@@ -144,17 +144,6 @@ def check_url(text: str, *, allow_http: bool = False) -> str:
             field="allow_http",
         )
     return f"{parts.scheme}://{parts.netloc}{path}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine."""
-    name = host.rstrip(".").casefold()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def same_url(one: str, other: str) -> bool:
@@ -282,6 +271,29 @@ class Provisioning(_Table):
 _SOURCES = ("api_key_env", "api_key_command", "api_key_file", "keyring")
 
 
+COLOURS = {
+    "black": "#1c1c1c",
+    "red": "#b3201a",
+    "green": "#1f7a33",
+    "yellow": "#e0b000",
+    "blue": "#1f5fbf",
+    "magenta": "#9c2f8f",
+    "cyan": "#0f7685",
+    "white": "#e6e6e6",
+}
+"""The colours that a profile may name. Not the terminal's own, which are anything: the bar has to be readable."""
+
+
+def _colour(value: object) -> object:
+    if isinstance(value, str) and (value in COLOURS or re.fullmatch(r"#[0-9A-Fa-f]{6}", value)):
+        return value
+    raise PydanticCustomError("colour", "not a colour.")
+
+
+Asking = Literal["y", "type"]
+"""How a person confirms what cannot be undone: with one key, or by typing what it goes to."""
+
+
 class Profile(_Table):
     """One gateway: its address, where the key is, and how to behave there. Holds no key."""
 
@@ -316,6 +328,12 @@ class Profile(_Table):
     )
     allow_http: bool = Field(default=False, description="true or false")
     ca_file: str | None = Field(default=None, min_length=1, description="the path of a PEM file with CA certificates")
+    colour: Annotated[str | None, BeforeValidator(_colour)] = Field(
+        default=None, description=f'{", ".join(COLOURS)}, or a colour such as "#b3201a"'
+    )
+    confirm: Asking = Field(
+        default="y", description='"y", or "type" to have the name typed before anything destructive'
+    )
     provisioning: Provisioning = Field(default_factory=lambda: Provisioning())
 
 
@@ -327,6 +345,9 @@ class _File(_Table):
     default: str | None = Field(default=None, description="the name of a profile")
     theme: str | None = Field(default=None, min_length=1, description="the name of a theme")
     clipboard: Clipboard = Field(default="auto", description='"auto", "osc52", "tmux" or "none"')
+    keys: dict[str, Any] = Field(
+        default_factory=dict, description='a table of an action and its keys, such as "keys.rotate" = "ctrl+r"'
+    )
     profiles: dict[str, Profile] = Field(
         default_factory=dict, description="tables such as [profiles.work], each with a url"
     )
@@ -356,6 +377,7 @@ class Config:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     text: str = field(default="", repr=False)
     clipboard: Clipboard = "auto"
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
     def problem(self, message: str, *where: str | int) -> Problem:
         """A problem at a field of this file, with its line."""
@@ -409,7 +431,7 @@ def _parse(path: Path, data: bytes) -> Config:
     if file is None or found:
         lines = sorted((_line(text, at) or 0, _dotted(at), message) for at, message in found.items())
         raise ConfigError(*(Problem(name, message, path, line or None) for line, name, message in lines))
-    return Config(path, True, file.default, file.theme, file.profiles, text, file.clipboard)
+    return Config(path, True, file.default, file.theme, file.profiles, text, file.clipboard, file.keys)
 
 
 # The next three hand their findings back, so that no exception is raised inside a handler: the exceptions of
@@ -667,7 +689,7 @@ class Settings:
     ``profile`` is the profile's name, or ``env``, ``url`` or ``demo`` where ``from_profile`` is False.
     ``user`` is the gateway's user id (S30, S37), None where nobody is meant; ``account`` the Unix account
     behind it. ``timeout`` is in seconds. ``sources`` tells where each value came from, ``ignored`` what was
-    left aside and why, in words.
+    left aside and why, in words. ``colour`` is ``#rrggbb``.
     """
 
     profile: str
@@ -681,6 +703,8 @@ class Settings:
     provisioning: Provisioning = field(default_factory=lambda: Provisioning())
     ca_file: Path | None = None
     allow_http: bool = False
+    colour: str | None = None
+    confirm: Asking = "y"
     from_profile: bool = False
     demo: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -785,10 +809,30 @@ def resolve(config: Config, flags: Flags, env: Mapping[str, str]) -> Settings | 
         provisioning=profile.provisioning if profile else Provisioning(),
         ca_file=_ca_file(config, name or "", profile),
         allow_http=_allow_http(config, url, profile, env),
+        colour=COLOURS.get(profile.colour, profile.colour) if profile and profile.colour else None,
+        confirm=profile.confirm if profile else "y",
         from_profile=profile is not None,
         sources=sources,
         ignored=(*ignored, *left),
     )
+
+
+_OF_ONE_GATEWAY = ("PROFILE", "URL", "API_KEY", "USER")
+
+
+def for_profile(config: Config, name: str, env: Mapping[str, str], *, read_only: bool = False) -> Settings:
+    """The profile ``name`` alone, for going over to it: a variable that names an address, a key or a user was meant
+    for the start, and must not follow to another gateway. ``read_only`` is the command line's.
+
+    Raises :class:`ConfigError`.
+    """
+    others = [f"LITELLM_TUI_{each}" for each in _OF_ONE_GATEWAY]
+    kept = {each: value for each, value in env.items() if each not in others}
+    settings = resolve(config, Flags(profile=name, read_only=read_only), kept)
+    assert settings is not None
+    # where the profile itself names one of those variables, it is its own
+    credential = _profile_key(config, env, name, config.profiles[name])
+    return replace(settings, credential=credential, ignored=())
 
 
 def _demo(flags: Flags, env: Mapping[str, str]) -> Settings:

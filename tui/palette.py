@@ -1,6 +1,8 @@
 """The command palette: every action of the screen, from its bindings."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from textual.binding import Binding
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -8,6 +10,34 @@ from textual.dom import DOMNode
 
 from tui.formatting import plain
 from tui.screens.base import MainScreen
+
+if TYPE_CHECKING:
+    from tui.app import LitellmTui
+
+
+class Profiles(Provider):
+    """`profile NAME` for each profile, and `theme NAME` for each theme."""
+
+    def _found(self) -> list[tuple[str, str, Callable[[], object]]]:
+        app = cast("LitellmTui", self.app)
+        here = app.current_profile
+        rows: list[tuple[str, str, Callable[[], object]]] = []
+        if not app.in_demo:
+            for entry in app.profiles():
+                at = f"{plain(entry.host)}, open" if entry.name == here else plain(entry.host)
+                rows.append((f"profile {plain(entry.name)}", at, partial(app.action_profile, entry.name)))
+        for name in app.themes():
+            rows.append((f"theme {name}", "in use" if name == app.theme else "", partial(app.use_theme, name)))
+        return rows
+
+    async def search(self, query: str) -> Hits:
+        """Those whose words match; what was typed in full comes first."""
+        matcher = self.matcher(query)
+        for label, help, run in self._found():
+            score = matcher.match(label)
+            if score > 0:
+                exact = 1.0 if query.strip().casefold() == label.casefold() else 0.0
+                yield Hit(score + exact, matcher.highlight(_escape(label)), run, text=label, help=_escape(help) or None)
 
 
 class Actions(Provider):

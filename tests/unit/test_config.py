@@ -26,6 +26,7 @@ from tui.config import (
     UrlError,
     check_url,
     default_path,
+    for_profile,
     load,
     resolve,
     same_url,
@@ -84,7 +85,8 @@ def wrong(folder: Path, text: str) -> str:
         ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
         ("http://127.8.8.8", "http://127.8.8.8"),
         ("http://[::1]:4000", "http://[::1]:4000"),
-        ("http://proxy.localhost", "http://proxy.localhost"),
+        ("http://LOCALHOST:4000", "http://LOCALHOST:4000"),
+        ("http://[0:0:0:0:0:0:0:1]:4000", "http://[0:0:0:0:0:0:0:1]:4000"),
         ("https://host/ui2", "https://host/ui2"),
     ],
 )
@@ -119,6 +121,20 @@ def test_addresses(text: str, expected: str) -> None:
         ("http://10.0.0.1:4000", "plain http://", None),
         ("http://localhost.example.com", "plain http://", None),
         ("http://127.0.0.1.example.com", "plain http://", None),
+        # what only a name server can say is not known to be this machine
+        ("http://proxy.localhost", "plain http://", None),
+        ("http://localhost.", "plain http://", None),
+        ("http://127.0.0.1.", "plain http://", None),
+        ("http://ip6-localhost:4000", "plain http://", None),
+        ("http://127.1:4000", "plain http://", None),
+        ("http://2130706433:4000", "plain http://", None),
+        ("http://0.0.0.0:4000", "plain http://", None),
+        ("http://[fe80::1]:4000", "plain http://", None),
+        ("http://[::]:4000", "plain http://", None),
+        ("HTTP://LLM.example.com", "plain http://", None),
+        ("http://localhost@llm.example.com", "user name or password", None),
+        ("http://llm.example.com\\@localhost", "backslash", None),
+        (f"http://{KEY}@localhost:4000", "user name or password", None),
     ],
 )
 def test_addresses_that_are_refused(text: str, reason: str, suggestion: str | None) -> None:
@@ -919,3 +935,65 @@ def test_import_is_light() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"textual", "rich", "httpx", "tomlkit", "keyring", "asyncio", "plotext"}
     assert heavy.isdisjoint(done.stdout.split())
+
+
+# Colour, confirmation, keys, and going over to a profile
+
+
+@pytest.mark.parametrize("colour", ["red", "white", "#a1B2c3"])
+def test_a_profile_s_colour_is_a_shade(tmp_path: Path, colour: str) -> None:
+    settings = resolve(loaded(tmp_path, f"[profiles.a]\nurl='{A}'\ncolour='{colour}'\nconfirm='type'\n"), Flags(), {})
+    assert settings
+    assert settings.confirm == "type"
+    assert settings.colour is not None
+    assert re.fullmatch(r"#[0-9A-Fa-f]{6}", settings.colour)
+
+
+@pytest.mark.parametrize("colour", ["'reddish'", "'#12'", "'#12345g'", "1", "''"])
+def test_what_is_no_colour(tmp_path: Path, colour: str) -> None:
+    said = wrong(tmp_path, f"[profiles.a]\nurl='{A}'\ncolour={colour}\n")
+    assert said.startswith("FILE, line 3, profiles.a.colour: this")
+    assert "is not allowed here. Allowed: black, red, green, yellow, blue, magenta, cyan, white, or a colour" in said
+
+
+def test_what_is_no_confirmation(tmp_path: Path) -> None:
+    said = wrong(tmp_path, f"[profiles.a]\nurl='{A}'\nconfirm='always'\n")
+    assert said == (
+        "FILE, line 3, profiles.a.confirm: this text is not allowed here. "
+        'Allowed: "y", or "type" to have the name typed before anything destructive.'
+    )
+
+
+def test_by_default_a_profile_has_no_colour_and_a_key_confirms(tmp_path: Path) -> None:
+    settings = resolve(loaded(tmp_path, f"[profiles.a]\nurl='{A}'\n"), Flags(), {})
+    assert settings
+    assert (settings.colour, settings.confirm) == (None, "y")
+
+
+def test_keys_are_a_table(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "[keys]\n'keys.rotate' = 'x'\n").keys == {"keys.rotate": "x"}
+    assert wrong(tmp_path, "keys = 'x'\n").startswith("FILE, line 1, keys: this text is not allowed here.")
+
+
+TWO = f"[profiles.a]\nurl='{A}'\napi_key_env='A_KEY'\n[profiles.b]\nurl='{B}'\napi_key_env='LITELLM_TUI_API_KEY'\n"
+
+
+@pytest.mark.parametrize("name", ["URL", "API_KEY", "USER", "PROFILE"])
+def test_a_variable_of_the_start_does_not_follow_to_another_profile(tmp_path: Path, name: str) -> None:
+    value = {"URL": C, "API_KEY": OTHER, "USER": "bob", "PROFILE": "b"}[name]
+    env = {"A_KEY": KEY, f"LITELLM_TUI_{name}": value}
+    settings = for_profile(loaded(tmp_path, TWO), "a", env)
+    assert (settings.profile, settings.url, settings.user, settings.ignored) == ("a", A, None, ())
+    assert settings.credential == EnvKey("A_KEY", Secret(KEY))
+
+
+def test_a_variable_that_the_profile_names_is_its_own(tmp_path: Path) -> None:
+    settings = for_profile(loaded(tmp_path, TWO), "b", {"LITELLM_TUI_API_KEY": OTHER})
+    assert settings.credential == EnvKey("LITELLM_TUI_API_KEY", Secret(OTHER))
+
+
+def test_read_only_follows_to_another_profile(tmp_path: Path) -> None:
+    config = loaded(tmp_path, TWO)
+    assert for_profile(config, "a", {}, read_only=True).read_only
+    assert for_profile(config, "a", {"LITELLM_TUI_READ_ONLY": "1"}).read_only
+    assert not for_profile(config, "a", {}).read_only
