@@ -16,11 +16,14 @@ from tui.gateway.capabilities import Action, Caller, Rights, Server
 from tui.gateway.client import Client
 from tui.gateway.errors import (
     BadAnswer,
+    Busy,
     Conflict,
     Forbidden,
     GatewayError,
     Invalid,
+    NoDatabase,
     NotFound,
+    RightsChanged,
     RouteMissing,
     Unauthorized,
     Unreachable,
@@ -73,10 +76,28 @@ class Session:
         """The user id that a new key gets (S9): the user at hand, else the caller's own."""
         return self.user_id or self.caller.user_id
 
+    def by_gateway(self, clock: Callable[[], datetime]) -> Callable[[], datetime]:
+        """`clock` set right by the gateway's, where the two differ: ends and UTC days are the gateway's to decide."""
+        return lambda: clock() + self.client.clock.ahead
+
+    async def check_rights(self) -> None:
+        """Raise `RightsChanged` where an admin's own key has another role by now.
+
+        To a key that is an admin's no more, LiteLLM gives its own keys and usage as if they were everyone's, with a
+        200. Nothing is asked for the master key, and for keys that see only their own anyway.
+        """
+        if self.caller.master or not self.rights.sees_all:
+            return
+        own = await user_info(self.client, self.caller.user_id or "")
+        role = await capabilities.role(self.client, self.caller, own)
+        if role != self.rights.role:
+            raise RightsChanged(f"This key's role was {self.rights.role} when the session began, and is {role} now.")
+
     async def load_keys(self) -> list[Key]:
         """The keys of whom the session is about, as they are now. A key of no user sees itself alone."""
         if self.rights.why_not(Action.LIST_KEYS):
             return []
+        await self.check_rights()
         if self.user_id:
             return await keys.list_keys(self.client, self.user_id)
         if self.everyone:
@@ -126,7 +147,8 @@ async def start(
         said(f"connecting to {client.host}")
         server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
         session = await _session(client, settings, server, caller, said, look)
-        return replace(session, transport=transport)
+        told = [sentence for sentence in (client.clock.sentence, server.untested) if sentence]
+        return replace(session, transport=transport, warnings=(*session.warnings, *told))
     except BaseException:
         await client.aclose()
         raise
@@ -268,7 +290,7 @@ def explain(error: Exception, settings: Settings) -> Trouble:
         return Trouble("No key", str(error), (f"The key comes from {key_from}.",))
     if isinstance(error, NotProvisioned):
         return Trouble("You are not on this gateway yet", str(error))
-    if isinstance(error, GatewayError) and error.type == "budget_exceeded":
+    if isinstance(error, GatewayError) and error.key_state == "over budget":
         return Trouble(
             "Over budget",
             str(error),
@@ -276,10 +298,15 @@ def explain(error: Exception, settings: Settings) -> Trouble:
         )
     if isinstance(error, Unauthorized):
         advice = {
-            "expired_key": "The key has expired: ask for a new one.",
-            "token_not_found_in_db": "The gateway does not know this key: deleted, or another gateway's.",
-        }.get(error.type or "", "Check that the key is this gateway's, not expired and not blocked.")
-        return Trouble("The gateway refuses this key", str(error), (advice, f"The key comes from {key_from}."))
+            "expired": "The key has expired: ask for a new one.",
+            "unknown": "The gateway does not know this key: deleted, or another gateway's.",
+            "blocked": "Somebody blocked the key: ask an admin why, and to unblock it.",
+        }.get(error.key_state, "Check that the key is this gateway's, not expired and not blocked.")
+        # who is named by the profile has no key of their own in it (S36)
+        not_theirs = (f"It is the profile's key that is refused, not {settings.user}.",) if settings.user else ()
+        return Trouble(
+            "The gateway refuses this key", str(error), (advice, *not_theirs, f"The key comes from {key_from}.")
+        )
     if isinstance(error, Unreachable):
         return Trouble(
             "No answer",
@@ -298,12 +325,59 @@ def explain(error: Exception, settings: Settings) -> Trouble:
                 "It should be the proxy's base address, with its path prefix if it has one.",
             ),
         )
+    if isinstance(error, NoDatabase):
+        return Trouble(
+            "The gateway has lost its database",
+            str(error),
+            ("Your key and your settings are not the reason. Whoever runs the gateway has to mend it.",),
+        )
     if isinstance(error, Invalid | NotFound | Conflict | Forbidden):
         return Trouble(
             "The gateway refused",
             str(error),
             ("Trying again will not help: check the user and the provisioning limits in the profile.",),
         )
+    if isinstance(error, Busy):
+        return Trouble("The gateway is busy", str(error), ("It asks for fewer calls: try again in a while.",))
     if isinstance(error, GatewayError):
         return Trouble("The gateway failed", str(error), ("Try again; if it stays, the proxy's log says why.",))
     raise error
+
+
+def meanwhile(error: GatewayError, session: Session, *, again: str = "R", other: str = "K") -> str:
+    """`error` of a call in a running session, in sentences for one line: what is so, and the way on.
+
+    An admin's key that is refused is never the fault of whom the session is about (S36). `again` and `other` are the
+    keys that start again and that take another key.
+    """
+    shared = session.rights.sees_all
+    key = "The admin key of this session" if shared else "This session's key"
+    named = session.user_id if shared and session.user_id != session.caller.user_id else None
+    whose = f"That is not {named}'s doing: whoever" if named else "Whoever"
+    new = (
+        f"{whose} keeps it has to replace it; {other} takes another."
+        if shared
+        else f"Ask an admin for a new one; {other} takes it."
+    )
+    match error.key_state:
+        case "expired":
+            return f"{key} has expired. {new}"
+        case "unknown":
+            return f"The gateway does not know {key[0].lower()}{key[1:]} any more: deleted or replaced. {new}"
+        case "blocked":
+            return f"{key} was blocked. Ask an admin why, and to unblock it; {other} takes another."
+        case "over budget":
+            return f"{error} The gateway answers this again when an admin raises the budget, or at its reset."
+    if isinstance(error, RightsChanged):
+        return f"{error} {again} starts again with what it may do now."
+    if isinstance(error, Unauthorized | Forbidden):
+        return (
+            f"The gateway now refuses this to {key[0].lower()}{key[1:]}: {error} "
+            f"{again} starts again with its rights of now."
+        )
+    return str(error)
+
+
+def starts_anew(error: GatewayError | None) -> bool:
+    """Whether, after `error`, asking again only makes sense in a new session, which learns its rights anew."""
+    return isinstance(error, Unauthorized | Forbidden) and not error.key_state

@@ -8,7 +8,7 @@ import httpx
 from tui.commands.output import Cell, Column, print_json, print_table
 from tui.config import Settings
 from tui.credentials import CredentialError
-from tui.gateway.capabilities import Action
+from tui.gateway.capabilities import TESTED, Action
 from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import redact
 from tui.gateway.schema import Key
@@ -79,8 +79,11 @@ def _settings(settings: Settings) -> list[Finding]:
 
 
 def _release(session: Session) -> tuple[str, str]:
-    if session.server.version:
-        return OK, f"LiteLLM {session.server.version}"
+    server = session.server
+    if server.version and (server.newer or server.untested):
+        return MIND, f"LiteLLM {server.version}; tested with {', '.join(TESTED)}"
+    if server.version:
+        return OK, f"LiteLLM {server.version}"
     return MIND, "LiteLLM of a release that no public route tells; taken for a recent one"
 
 

@@ -21,6 +21,10 @@ BUDGET_FIELDS = frozenset({"max_budget", "soft_budget", "spend", "budget_limits"
 """Changing one of these takes an admin of the proxy or of the team, on every release since 1.83."""
 
 
+TESTED = ("1.74.0", "1.83.0", "1.108.0")
+"""The releases that this program is tested with, the oldest first."""
+
+
 class Action(StrEnum):
     """What a person may want to do. The value is the verb that sentences use."""
 
@@ -51,6 +55,11 @@ _ROUTE = {
 }
 
 
+def _numbers(version: str) -> tuple[int, ...]:
+    found = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", version)
+    return tuple(int(part or 0) for part in found.groups()) if found else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """The gateway's release: `version` as it says, or None where no public route tells."""
@@ -60,12 +69,23 @@ class Server:
     @property
     def release(self) -> tuple[int, ...] | None:
         """The version as numbers, for comparison."""
-        found = re.match(r"(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", self.version or "")
-        return tuple(int(part or 0) for part in found.groups()) if found else None
+        return _numbers(self.version or "") or None
 
     def at_least(self, *release: int) -> bool:
         """Whether it is that release or later; an unknown one is taken for a recent one."""
         return self.release is None or self.release >= release
+
+    @property
+    def newer(self) -> bool:
+        """Whether it is later than every release that was tested, or unknown."""
+        return self.release is None or self.release > _numbers(TESTED[-1])
+
+    @property
+    def untested(self) -> str:
+        """A sentence where it is older than every release that was tested, which may lack what is needed; else ""."""
+        if self.release is None or self.release >= _numbers(TESTED[0]):
+            return ""
+        return f"LiteLLM {self.version} is older than every release that this was tested with ({', '.join(TESTED)})."
 
     @property
     def key_types(self) -> bool:

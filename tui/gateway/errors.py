@@ -5,7 +5,9 @@ import json
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
 
 from tui.gateway.redaction import upstream
 
@@ -14,7 +16,7 @@ class GatewayError(Exception):
     """A call that did not succeed. `str()` is a sentence fit to be shown: redacted and cut (S3).
 
     `status` is the HTTP status or None where no answer came; `type`, `param`, `code` are LiteLLM's own words, where
-    its body had them.
+    its body had them; `retry_after` is in seconds, where the answer says when to come back.
     """
 
     def __init__(
@@ -25,17 +27,41 @@ class GatewayError(Exception):
         type: str | None = None,
         param: str | None = None,
         code: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(upstream(message))
         self.status = status
         self.type = type
         self.param = param
         self.code = code
+        self.retry_after = retry_after
 
     @property
     def message(self) -> str:
         """The sentence, as `str()` gives it."""
         return str(self)
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be over in a while by itself, so that the same read is worth another try.
+
+        A plain 500 is not: what a gateway breaks down over, it would only do again.
+        """
+        return isinstance(self, Unreachable | NoDatabase) or self.status in _PASSING
+
+    @property
+    def key_state(self) -> Literal["expired", "unknown", "blocked", "over budget", ""]:
+        """What is wrong with the caller's key itself; "" where the answer says nothing of the kind."""
+        if self.type == "budget_exceeded":
+            return "over budget"
+        if not isinstance(self, Unauthorized):
+            return ""
+        if self.type == "expired_key":
+            return "expired"
+        if self.type == "token_not_found_in_db":
+            return "unknown"
+        # every release writes this with the type of any other refusal
+        return "blocked" if self.type == "auth_error" and "Key is blocked" in str(self) else ""
 
 
 class Unreachable(GatewayError):
@@ -78,6 +104,18 @@ class ServerFailed(GatewayError):
     """5xx, or a status with no better meaning."""
 
 
+class NoDatabase(ServerFailed):
+    """LiteLLM answers and its database does not, whatever status it gives to that (400, 401, 500 or 503)."""
+
+
+class Busy(ServerFailed):
+    """429: too many calls; `retry_after` says how long to wait, where the gateway does."""
+
+
+class RightsChanged(Forbidden):
+    """The caller's role is not the one that the session began with."""
+
+
 class ReadOnly(GatewayError):
     """A writing call was stopped before it left, because the session is read-only."""
 
@@ -86,6 +124,13 @@ LONGEST_REPR = 20_000
 """Characters; a longer Python repr is shown as it is, cut."""
 
 _KEY_REFUSED = frozenset({"expired_key", "token_not_found_in_db"})
+_PASSING = frozenset({408, 429, 502, 503, 504})
+_NO_DATABASE = re.compile(
+    r"(?i)\b(?:DB not connected|No connected db|No db connected|Database not connected|All connection attempts failed|"
+    r"Can'?t reach database server|Error in external connector|authentication database|"
+    r"query engine|Timed out fetching a new connection)\b"
+)
+"""What Prisma and LiteLLM say then; only newer releases have a type for it, and before it may look like a bad key."""
 _KINDS: dict[int, type[GatewayError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -94,6 +139,7 @@ _KINDS: dict[int, type[GatewayError]] = {
     405: RouteMissing,
     409: Conflict,
     422: Invalid,
+    429: Busy,
 }
 
 
@@ -101,8 +147,14 @@ def _same(text: str) -> str:
     return text
 
 
-def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable[[str], str] = _same) -> GatewayError:
-    """The typed error for a non-2xx answer, whatever its body holds (S2).
+def from_answer(
+    status: int,
+    body: bytes,
+    content_type: str = "",
+    hide: Callable[[str], str] = _same,
+    retry_after: str = "",
+) -> GatewayError:
+    """The typed error for a non-2xx answer, whatever its body holds (S2). `retry_after` is the header of that name.
 
     `hide` is put over every text of the body before anything is cut or read: the caller's own key comes back in some
     messages, and need not look like one (S3).
@@ -110,6 +162,12 @@ def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable
     LiteLLM has four shapes: `{"error": {…}}`, `{"detail": "…"}` or `{"detail": {"error": "…"}}`, FastAPI's
     `{"detail": [{…}]}` and RFC 7807's `{"type", "title", "status", "detail"}`. Anything else is reported as what it is.
     """
+    error = _error(status, body, content_type, hide)
+    error.retry_after = _seconds(retry_after)
+    return error
+
+
+def _error(status: int, body: bytes, content_type: str, hide: Callable[[str], str]) -> GatewayError:
     try:
         data = _hidden(json.loads(body), hide)
     except (ValueError, RecursionError):
@@ -120,8 +178,15 @@ def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable
         # what FastAPI itself answers for an unknown path; LiteLLM's own 404s carry an envelope (S15, S24)
         return RouteMissing("This gateway has no such route.", status=status)
     message, type_, param, code = _read(data)
-    # 1.74 and 1.83 say 400 to an expired key
-    kind = Unauthorized if type_ in _KEY_REFUSED else _KINDS.get(status, ServerFailed)
+    if type_ == "no_db_connection" or (status in (400, 401, 500, 503) and _NO_DATABASE.search(message)):
+        said = message.removeprefix("Authentication Error, ").removeprefix("Internal Server Error, ")
+        return NoDatabase(f"LiteLLM answers, its database does not: {said}", status=status, type=type_, code=code)
+    # 1.74 and 1.83 say 400 to an expired key; some releases say 429 of a budget, which no waiting mends
+    kind = _KINDS.get(status, ServerFailed)
+    if type_ in _KEY_REFUSED:
+        kind = Unauthorized
+    elif type_ == "budget_exceeded":
+        kind = Invalid
     return kind(
         upstream(message) or f"The gateway answered {status} without a reason.",
         status=status,
@@ -129,6 +194,38 @@ def from_answer(status: int, body: bytes, content_type: str = "", hide: Callable
         param=param,
         code=code,
     )
+
+
+def not_json(host: str, status: int, body: bytes, content_type: str, hide: Callable[[str], str] = _same) -> BadAnswer:
+    """The error for an answer that says yes and holds no JSON: a login page of the network in between, say."""
+    text = hide(body[:20_000].decode("utf-8", "replace"))
+    if _is_page(text, content_type):
+        what = f"with a web page{_titled(text)}, not JSON. Is it a login page in between, or is the URL not LiteLLM's?"
+    else:
+        what = f"with something that is not JSON ({upstream(text[:200]) or 'nothing'}). Is the URL LiteLLM's?"
+    return BadAnswer(f"{host} answered {what}", status=status)
+
+
+def _seconds(retry_after: str) -> float | None:
+    """The header as seconds from now: a number, or a date; None for anything else."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+        return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+
+
+def _is_page(text: str, content_type: str) -> bool:
+    return "html" in content_type or text.lstrip("\ufeff \t\r\n")[:1] == "<"
+
+
+def _titled(text: str) -> str:
+    title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
+    words = re.sub(r"<[^>]*>", " ", title.group(1) if title else "").strip()
+    return f" titled “{words}”" if words else ""
 
 
 def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
@@ -141,12 +238,10 @@ def _hidden(value: Any, hide: Callable[[str], str]) -> Any:
 
 def _foreign(status: int, body: bytes, content_type: str, hide: Callable[[str], str]) -> GatewayError:
     text = hide(body.decode("utf-8", "replace"))[:4000]
-    if "html" in content_type or text.lstrip()[:1] == "<":
-        title = re.search(r"(?is)<title[^>]*>(.*?)</title>", text)
-        words = re.sub(r"<[^>]*>", " ", title.group(1) if title else "").strip()
-        said = f" titled “{words}”" if words else ""
+    if _is_page(text, content_type):
         message = (
-            f"HTTP {status} with a web page{said} instead of an answer from LiteLLM. Is a reverse proxy in between?"
+            f"HTTP {status} with a web page{_titled(text)} instead of an answer from LiteLLM. "
+            "Is a reverse proxy in between?"
         )
     elif text.strip():
         message = f"HTTP {status}: {text.strip()}"

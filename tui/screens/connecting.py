@@ -1,6 +1,5 @@
 """The first thing on screen: what is being done, or exactly what is wrong and what to do about it."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import httpx
@@ -10,19 +9,25 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Static
 
-from tui import look
+from tui import keymap, look
 from tui.config import Settings
-from tui.credentials import AskError, CredentialError, HeldKey, clean_key
+from tui.credentials import AskError, CredentialError, EnvKey, FileKey, HeldKey
 from tui.formatting import fit_to_show, plain
 from tui.gateway.errors import GatewayError
-from tui.screens.dialogs import AskText
+from tui.screens import again
+from tui.screens.another_key import another_key
 from tui.startup import Session, Trouble, explain, start
 from tui.widgets.bars import Hint, Hints, Line
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
+
+
+UNASKED = (EnvKey, FileKey, HeldKey)
+"""Keys that can be read again without asking: a command or a keyring may put up a question of its own."""
 
 
 class Connecting(Screen[Session | None]):
@@ -33,6 +38,7 @@ class Connecting(Screen[Session | None]):
         Binding("R,enter", "retry", "try again", id="connect.retry"),
         Binding("K", "other_key", "another key", id="connect.key", tooltip="Type another key, kept in memory"),
         Binding("S", "set_up", "set up", id="connect.setup", tooltip="Set up another gateway"),
+        Binding("escape", "back", "back", id="connect.back", tooltip="Back to what was on screen before"),
         Binding("q", "app.leave", "quit", id="connect.quit"),
     ]
 
@@ -41,6 +47,13 @@ class Connecting(Screen[Session | None]):
         self._settings = settings
         self._transport = transport
         self.trouble: Trouble | None = None
+        self.tries = again.Again()
+        self._alarm: Timer | None = None
+
+    @property
+    def tui(self) -> "LitellmTui":
+        """The app, under its own type."""
+        return cast("LitellmTui", self.app)
 
     def compose(self) -> ComposeResult:
         """A step while it works; title, sentence and advice when it does not."""
@@ -55,12 +68,20 @@ class Connecting(Screen[Session | None]):
         """Start at once."""
         self._begin()
 
+    def go_to(self, settings: Settings) -> None:
+        """Start another session in place of this one."""
+        self._settings = settings
+        self.tries.forget()
+        self._begin()
+
     def _begin(self) -> None:
         self.trouble = None
+        self.tries.begin()
+        self._set_alarm()
         # what is typed now is for the screen that is to come
-        cast("LitellmTui", self.app).hold()
+        self.tui.hold()
         self.query_one("#trouble").display = False
-        self.query_one(Hints).set([Hint("q", "quit")])
+        self.query_one(Hints).set([Hint(keymap.key("connect.quit"), "quit")])
         self._said("starting")
         self._start()
 
@@ -76,37 +97,84 @@ class Connecting(Screen[Session | None]):
             await self._ask("The gateway's key (kept in memory until you quit)")
             return
         except (GatewayError, CredentialError) as error:
-            self._show(explain(error, self._settings))
+            trouble = explain(error, self._settings)
+            if isinstance(error, GatewayError) and isinstance(self._settings.credential, UNASKED):
+                self.tries.failed(error, self.tui.clock())
+            self._show(trouble)
             return
         self.dismiss(session)
 
     async def _ask(self, title: str) -> None:
-        cast("LitellmTui", self.app).drop()
-        typed = await self.app.push_screen_wait(AskText(title, secret=True, check=_wrong_key))
-        if typed is None:
+        self.tui.drop()
+        settings = await another_key(self.app, self._settings, title)
+        if settings is None:
             if self.trouble is None:
-                self._show(Trouble("No key", "No key was given.", ("K asks for one again.",)))
+                self._show(
+                    Trouble("No key", "No key was given.", (f"{keymap.key('connect.key')} asks for one again.",))
+                )
             return
-        self._settings = replace(self._settings, credential=HeldKey(clean_key(typed)))
+        self._settings = settings
+        self.tries.forget()
         self._begin()
 
     def _show(self, trouble: Trouble) -> None:
         self.trouble = trouble
-        cast("LitellmTui", self.app).drop()
+        self.tui.drop()
         self.query_one("#step", Line).show(Text(f" litellm-tui  {plain(self._settings.host)}", style=look.DIM))
         self.query_one("#trouble-title", Static).update(Text(fit_to_show(trouble.title), style=look.BAD))
         self.query_one("#trouble-sentence", Static).update(Text(fit_to_show(trouble.sentence)))
-        advice = "\n".join(fit_to_show(line) for line in trouble.advice)
+        lines = list(trouble.advice)
+        if self.tries.at is not None:
+            lines.append(f"Next try at {self.tries.at.astimezone():%H:%M:%S}.")
+        advice = "\n".join(fit_to_show(line) for line in lines)
         self.query_one("#trouble-advice", Static).update(Text(advice, style=look.DIM))
         self.query_one("#trouble").display = True
-        self.query_one(Hints).set(
-            [Hint("R", "try again"), Hint("K", "another key"), Hint("S", "set up another gateway"), Hint("q", "quit")]
-        )
+        hints = [
+            Hint(keymap.key("connect.retry"), "try again"),
+            Hint(keymap.key("connect.key"), "another key"),
+            Hint(keymap.key("connect.setup"), "set up another gateway"),
+        ]
+        if self.tui.workspace is not None:
+            hints.insert(0, Hint(keymap.key("connect.back"), "back"))
+        if self.tui.config.profiles:
+            hints.insert(-1, Hint(keymap.key("app.profile"), "profile"))
+        self.query_one(Hints).set([*hints, Hint(keymap.key("connect.quit"), "quit")])
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Only the screen in front asks by itself."""
+        if self._alarm is not None:
+            self._alarm.stop()
+            self._alarm = None
+        if self.tries.at is not None and self.is_active:
+            wait = (self.tries.at - self.tui.clock()).total_seconds()
+            self._alarm = self.set_timer(max(wait, 0.0), self._try_again, name="again")
+
+    def _try_again(self) -> None:
+        if self.tries.at is not None and self.is_active and self.trouble is not None:
+            self._begin()
+
+    def on_screen_resume(self) -> None:
+        """A try may be due."""
+        self._set_alarm()
+
+    def on_screen_suspend(self) -> None:
+        """Nothing is tried behind a question."""
+        self._set_alarm()
 
     def action_retry(self) -> None:
         """The same again."""
         if self.trouble is not None:
+            self.tries.forget()
             self._begin()
+
+    def action_back(self) -> None:
+        """To the session that there was, where there was one: its data is still there."""
+        if self.tui.workspace is not None:
+            self.tui.settings = self.tui.workspace.session.settings
+            self.tui.drop()
+            self.workers.cancel_all()
+            self.app.pop_screen()
 
     @work
     async def action_other_key(self) -> None:
@@ -118,11 +186,3 @@ class Connecting(Screen[Session | None]):
         """Leave for the setup screen."""
         if self.trouble is not None:
             self.dismiss(None)
-
-
-def _wrong_key(text: str) -> str | None:
-    try:
-        clean_key(text)
-    except CredentialError as error:
-        return str(error)
-    return None
