@@ -5,15 +5,18 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
 
 import httpx
 from rich.console import RenderableType
 from rich.segment import Segments
 from rich.text import Text
-from textual import events
+from textual import events, work
 from textual._compositor import CompositorUpdate
 from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
@@ -22,18 +25,24 @@ from textual.driver import Driver
 from textual.filter import NoColor
 from textual.screen import Screen
 from textual.widgets import Input
+from textual.worker import WorkerFailed
 
-from tui import clipboard
+from tui import clipboard, keymap
 from tui.ascii import Ascii
-from tui.config import Config, Flags, Settings, default_path
+from tui.config import Config, ConfigError, Flags, Problem, Settings, default_path, did_you_mean, for_profile, load
 from tui.gateway.redaction import redact
-from tui.palette import Actions
+from tui.palette import Actions, Profiles
+from tui.readable import Readable
 from tui.screens.base import MODES, MainScreen
+from tui.screens.dialogs import Dialog
 from tui.startup import Session, demo
 from tui.terminal import Terminal
 from tui.toasts import Toasts
 from tui.wire import Ready, Wire
 from tui.workspace import Workspace, utc_now
+
+if TYPE_CHECKING:
+    from tui.screens.choose_profile import Entry
 
 
 class LitellmTui(Toasts[int]):
@@ -44,7 +53,7 @@ class LitellmTui(Toasts[int]):
     """
 
     TITLE = "litellm-tui"
-    COMMANDS = {Actions}
+    COMMANDS = {Actions, Profiles}
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
@@ -61,6 +70,7 @@ class LitellmTui(Toasts[int]):
         Binding(
             "colon,ctrl+p", "app.command_palette", "commands", id="app.palette", show=False, tooltip="Find a command"
         ),
+        Binding("P", "app.profile", "profile", id="app.profile", show=False, tooltip="Go over to another profile"),
         # in dialogs too, which only a key with priority reaches
         Binding(
             "ctrl+l",
@@ -102,6 +112,7 @@ class LitellmTui(Toasts[int]):
         if not self.colour and not self.no_color:
             self.no_color = True
             self._filters.append(NoColor())
+        self._filters.insert(0, Readable(self))
         if self.ascii:
             self._filters.append(Ascii())
         self.settings = settings
@@ -110,6 +121,8 @@ class LitellmTui(Toasts[int]):
         self.transport = transport
         self.clock = clock
         self.workspace: Workspace | None = None
+        self._started = settings
+        self._not_used: list[Problem] = []
         self._typed_in_setup: dict[str, str] = {}
 
     def get_driver_class(self) -> type[Driver]:
@@ -155,16 +168,43 @@ class LitellmTui(Toasts[int]):
 
     def on_mount(self) -> None:
         """Connect, or ask where to."""
+        self._configure()
         if self.settings is None:
             self.set_up()
         else:
             self.connect(self.settings)
 
+    def _configure(self) -> None:
+        """Keys and theme from the file; what is not used of them is told once there is a session."""
+        keys, self._not_used = keymap.read(self.config)
+        self.set_keymap(keys)
+        ways_out = ("app.quit", "connect.quit", "connect.back", "connect.key")
+        self.at_once |= {each for action in ways_out if action in keys for each in keys[action].split(",")}
+        theme = self.config.theme
+        if theme in self.available_themes:
+            self.theme = theme
+        elif theme is not None:
+            known = ", ".join(self.themes())
+            sentence = f"there is no theme of this name.{did_you_mean(theme, self.themes())} Allowed: {known}."
+            self._not_used.insert(0, self.config.problem(sentence, "theme"))
+
+    def themes(self) -> list[str]:
+        """The names of the themes, Textual's own."""
+        return sorted(self.available_themes)
+
+    def use_theme(self, name: str) -> None:
+        """Draw in another theme, until the person quits."""
+        self.theme = name
+        self.tell(f'{name}, until you quit. theme = "{name}" in the configuration keeps it.')
+
     def connect(self, settings: Settings) -> None:
-        """Open a session with `settings`, in front of whatever is there."""
+        """Open a session with `settings`, in front of whatever is there, which stays until that has worked."""
         from tui.screens.connecting import Connecting
 
         self.settings = settings
+        if isinstance(self.screen, Connecting):
+            self.screen.go_to(settings)
+            return
         self.push_screen(Connecting(settings, self.transport), self._connected)
 
     def set_up(self) -> None:
@@ -182,6 +222,61 @@ class LitellmTui(Toasts[int]):
         elif self.workspace is None:
             self.exit(0)
 
+    # Profiles
+
+    @property
+    def in_demo(self) -> bool:
+        """Whether there is the embedded gateway and nothing else."""
+        return self._started is not None and self._started.demo
+
+    @property
+    def current_profile(self) -> str | None:
+        """The profile whose data is shown; None before there is a session."""
+        return self.workspace.session.settings.profile if self.workspace else None
+
+    def profiles(self) -> "list[Entry]":
+        """What can be gone over to: the profiles of the file, and what the app was started with beside them."""
+        from tui.screens.choose_profile import Entry
+
+        entries = [
+            Entry(name, urlsplit(profile.url).netloc, _notes(profile.read_only, profile.confirm))
+            for name, profile in self._config_now().profiles.items()
+        ]
+        began = self._started
+        if began is not None and not began.from_profile and all(entry.name != began.profile for entry in entries):
+            entries.append(Entry(began.profile, began.host, "as it was started"))
+        return entries
+
+    def settings_of(self, name: str) -> Settings:
+        """The settings of one of `profiles`. Raises `ConfigError`."""
+        config = self._config_now()
+        if name not in config.profiles and self._started is not None and name == self._started.profile:
+            return self._started
+        return for_profile(config, name, os.environ, read_only=self.flags.read_only)
+
+    def _config_now(self) -> Config:
+        """The file as it is now, where it is right: setting up, or somebody in an editor, may have added to it."""
+        with suppress(ConfigError):
+            self.config = load(None if self.config.path == default_path() else self.config.path, {})
+        return self.config
+
+    def unfinished(self) -> list[str]:
+        """What would be lost by leaving now, a sentence for each."""
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        return [each.unfinished for each in screens if isinstance(each, (Dialog, MainScreen)) and each.unfinished]
+
+    @work
+    async def action_profile(self, name: str | None = None) -> None:
+        """Go over to the profile `name`; without one, ask which."""
+        from tui.screens.choose_profile import chosen_profile
+        from tui.screens.setup import Setup
+
+        settings = await chosen_profile(self, name)
+        if settings is not None:
+            if isinstance(self.screen, Setup):
+                await self.pop_screen()
+            self.connect(settings)
+
     async def _connected(self, session: Session | None) -> None:
         if session is None:
             self.set_up()
@@ -191,7 +286,13 @@ class LitellmTui(Toasts[int]):
     async def enter(self, session: Session) -> None:
         """Put the three screens over `session`, in place of those of an earlier one."""
         before, self.workspace = self.workspace, Workspace(session, self.clock)
+        self.settings = session.settings
         if before is not None:
+            for worker in list(self.workers):
+                if worker.node is not self:
+                    worker.cancel()
+            # what was said about one gateway is not to be read under another one's name
+            self.clear_notifications()
             # a mode in front cannot be removed
             self.add_mode("between", Screen)
             await self.switch_mode("between")
@@ -205,6 +306,12 @@ class LitellmTui(Toasts[int]):
             await self.remove_mode("between")
         for warning in session.warnings:
             self.tell(warning, severity="warning")
+        if self._not_used:
+            from tui.screens.dialogs import Results
+
+            lines = [(str(replace(each, file=None)), False) for each in self._not_used]
+            self._not_used = []
+            await self.push_screen(Results(f"Not used of {self.config.path}; the rest is", lines))
         await self.release()
 
     def takes_held(self) -> bool:
@@ -251,10 +358,18 @@ class LitellmTui(Toasts[int]):
 
     def _fatal_error(self) -> None:
         """What a crash leaves on the terminal: where it happened, without locals, redacted (S3)."""
-        lines = redact("".join(traceback.format_exception(self._exception))) if self._exception else "unknown error"
+        error: BaseException | None = self._exception
+        if isinstance(error, WorkerFailed):
+            # it says what, and only the error in it says where
+            error = error.error
+        lines = redact("".join(traceback.format_exception(error))) if error else "unknown error"
         text = Text(f"litellm-tui stopped because of an error of its own. Please report it.\n\n{lines}")
         self._exit_renderables.append(Segments(self.console.render(text, self.console.options)))
         self._close_messages_no_wait()
+
+
+def _notes(read_only: bool, confirm: str) -> str:
+    return ", ".join([*(["read-only"] if read_only else []), *(["names typed"] if confirm == "type" else [])])
 
 
 def _screen(mode: str, workspace: Workspace) -> MainScreen:

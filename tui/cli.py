@@ -8,6 +8,7 @@ import re
 import sys
 
 from tui import __version__
+from tui.complaints import guard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing itself is a seventh of the time that --help takes
@@ -63,6 +64,14 @@ A key is due where its metadata hold a rotation_interval, such as 90d, that has 
 """
 
 
+NO_KEY_HERE = (
+    "no option takes a key: everybody on this machine can read a command's arguments, and the shell keeps them. If it "
+    "was a real one, rotate it. Set LITELLM_TUI_API_KEY, or say in the profile where the key is"
+)
+_KEY_OPTION = re.compile(r"--(?:api|master|virtual)?[-_]?(?:key|token|secret|password|bearer)(?![-\w])")
+_KEY_ITSELF = re.compile(r"(?i)(?:(?:^|[=:?&])\s*sk-[a-z0-9_-]{16,}\s*$|\bbearer\s+\S{8,})")
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, whose messages repeat no key that somebody typed after a flag (S3)."""
 
@@ -73,6 +82,8 @@ class Parser(argparse.ArgumentParser):
         start, found, words = message.partition("unrecognized arguments: ")
         if found and not start:
             message = found + _without_values(words.split())
+            if _KEY_OPTION.search(message):
+                message += f"; {NO_KEY_HERE}"
         elif message.startswith("argument COMMAND:"):
             # after an unknown flag, its value is taken for the command
             message = re.sub(r"invalid choice: ('.*?'|\".*?\")(?=,| \()", "no such command", message)
@@ -98,15 +109,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # closed by the caller; print would take the other one instead
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+    guard()
     # Textual, once imported, would write every key that is typed where they say: a pasted secret in the clear (S3)
     for name in ("TEXTUAL", "TEXTUAL_LOG"):
         os.environ.pop(name, None)
     try:
         try:
-            code = _main(_parser().parse_args(argv))
+            parser = _parser()
+            _refuse_keys(parser, sys.argv[1:] if argv is None else argv)
+            code = _main(parser.parse_args(argv))
         finally:
             # here and not at exit, where Python would complain about a reader that has gone
             sys.stdout.flush()
+            sys.stderr.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -169,6 +184,16 @@ def _main(args: argparse.Namespace) -> int:
     from tui.commands import run_command
 
     return run_command(args, settings)
+
+
+def _refuse_keys(parser: Parser, words: Sequence[str]) -> None:
+    """No argument may hold a key, whatever option it stands behind (S3)."""
+    options = (word for word in words if word.startswith("--"))
+    # `usage --key` takes an alias
+    if any(_KEY_OPTION.match(word) and not re.match("--key(=|$)", word) for word in options):
+        parser.error(NO_KEY_HERE)
+    if any(_KEY_ITSELF.search(word) for word in words):
+        parser.error(f"one of the arguments looks like a secret; {NO_KEY_HERE}")
 
 
 def _is_terminal() -> bool:
@@ -307,7 +332,10 @@ def _parser() -> Parser:
     def group(name: str, words: str) -> Any:
         return add(commands, name, words, json=False).add_subparsers(dest="what", required=True, metavar="COMMAND")
 
-    add(commands, "doctor", "say what it connects to, as whom, and what that key may do")
+    doctor = add(commands, "doctor", "say what it connects to, as whom, and what that key may do", json=False)
+    how = doctor.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="print JSON for programs")
+    how.add_argument("--report", action="store_true", help="print facts for a bug report: no key and no name in it")
     keys = group("keys", "virtual keys: list, rotate")
     add(keys, "list", "list virtual keys with their spend, budget and end")
     _rotate_flags(add(keys, "rotate", "put a new key in an old one's place, without a gap", epilog=ROTATE_EXAMPLES))

@@ -186,7 +186,7 @@ def budget_words(forecast: Forecast | NoForecast) -> str:
         ends = "today" if forecast.ends_on == today else f"on {day(forecast.ends_on, today)}"
         return f"{rate} it ends {ends}" + (f", {_span(forecast.early)} early" if forecast.early else "")
     if reset:
-        return f"{rate} {money(forecast.at_reset)} at the reset on {day(reset.date(), today)}"
+        return f"{rate}, {money(forecast.at_reset)} by the reset on {day(reset.date(), today)}"
     return f"{rate} it lasts for more than {_FARTHEST // 365} years"
 
 

@@ -7,23 +7,114 @@ import math
 import unicodedata
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from tui.gateway.durations import in_words
 from tui.gateway.redaction import LONGEST, printable, redact
 
 _SCALES = ((1e3, "k"), (1e6, "M"), (1e9, "B"), (1e12, "T"))
 _TOO_LARGE = 1e15
+NAMELESS = "(blank)"
+"""In place of a name of which nothing is seen."""
+_SHORTEST_SECRET = 8
+"""Characters (S3)."""
+
+
+_MARKS = 2
+"""Marks above and below one letter; more of them cover the lines around it."""
+_STEADY: dict[int, str] = {
+    # a flag is two letters to some terminals, one picture to others
+    **{0x1F1E6 + number: chr(ord("A") + number) for number in range(26)},
+    # without their base they are squares of two cells, with it nothing
+    **dict.fromkeys(range(0x1F3FB, 0x1F400), ""),
+    # marks that some terminals give a cell, by their like that has one everywhere
+    0x3099: "\u309b",
+    0x309A: "\u309c",
+    0xFF9E: "\u309b",
+    0xFF9F: "\u309c",
+    0x0E33: "\u0e4d\u0e32",
+    0x0EB3: "\u0ecd\u0eb2",
+    # what is left of Hangul in pieces, and signs whose width has changed between editions of Unicode or depends on
+    # the letter that follows
+    **dict.fromkeys(
+        [
+            *range(0x1100, 0x1200),
+            *range(0xA960, 0xA980),
+            *range(0xD7B0, 0xD800),
+            *range(0x2630, 0x2638),
+            *range(0x268A, 0x2690),
+            *range(0x4DC0, 0x4E00),
+            *range(0x1D300, 0x1D380),
+            *(0x0D4E, 0x111C2, 0x111C3, 0x1171E, 0x1193F, 0x11941, 0x11A3A, 0x11D46, 0x11F02),
+            *range(0x11A84, 0x11A8A),
+        ],
+        "?",
+    ),
+}
+_JOINS = 9
+"""The combining class of what makes one letter of two in the scripts of India."""
 
 
 def plain(text: str) -> str:
-    """Gateway text on one line, without control characters."""
-    return printable(text)
+    """Gateway text on one line, made only of what every terminal draws in the cells that `width` counts.
+
+    What is invisible is left out. What terminals give different widths is replaced: families and other joined emoji
+    by their parts, flags by their two letters, skin tones by none, halfwidth voiced marks by full ones; Hangul in
+    pieces is put together. `?` stands for what has no such form: private use, letters newer than this Python, vowel
+    signs beside the letter in the scripts of India. A letter keeps two marks.
+    """
+    if text.isascii():
+        return text if text.isprintable() else printable(text)
+    return _steady(text) if len(text) > LONGEST else _kept(text)
+
+
+def _steady(text: str) -> str:
+    # the piles first: to normalise one takes the square of its height
+    clean = unicodedata.normalize("NFC", _unpiled(printable(text)))
+    return clean if clean.isascii() else "".join(map(_one, clean))
+
+
+_kept = lru_cache(maxsize=4096)(_steady)
+
+
+def _unpiled(text: str) -> str:
+    kept, marks = [], _MARKS
+    for letter in text:
+        if unicodedata.category(letter)[0] != "M":
+            # on a blank they would belong to the column before
+            marks = _MARKS if letter.isspace() else 0
+        elif marks >= _MARKS:
+            continue
+        else:
+            marks += 1
+        kept.append(letter)
+    return "".join(kept)
+
+
+def _one(letter: str) -> str:
+    if letter.isascii():
+        return letter
+    if (known := _STEADY.get(ord(letter))) is not None:
+        return known
+    category = unicodedata.category(letter)
+    if category == "Me":
+        return ""
+    if category in ("Mc", "Cf", "Co", "Cn", "Cs") or (category == "Mn" and unicodedata.combining(letter) == _JOINS):
+        return "?"
+    return letter
+
+
+def harmless(text: str) -> str:
+    """What came from outside as it may be on screen: plain, and redacted (S3)."""
+    # what is invisible goes first: it could stand in the middle of a secret
+    clean = plain(text)
+    return redact(clean) if len(clean) >= _SHORTEST_SECRET else clean
 
 
 def fit_to_show(text: str) -> str:
-    """A sentence that may repeat what came from outside: on one line, redacted, at most `LONGEST` characters (S3)."""
-    # what is invisible goes first: it could stand in the middle of a secret
-    clean = redact(printable(text))
+    """The same, at most `LONGEST` characters (S3): for a name, or a sentence that may repeat a message."""
+    # a huge body costs nothing, and a secret that the cut would halve is seen whole
+    clean = harmless(text[: LONGEST * 20])
     return clean if len(clean) <= LONGEST else clean[: LONGEST - 1].rstrip() + "…"
 
 
@@ -187,10 +278,13 @@ def resets(duration: str | None, reset_at: datetime | None, now: datetime) -> st
 
 def models_summary(models: list[str]) -> str:
     """`all`, `none`, `gpt-4o`, `gpt-4o +2`."""
-    from tui.gateway.schema import NO_MODELS  # pydantic comes with it, which the rest can do without
+    # pydantic comes with them, which the rest can do without
+    from tui.gateway.fields import visible
+    from tui.gateway.schema import NO_MODELS
 
     if not models:
         return "all"
     if models == [NO_MODELS]:
         return "none"
-    return models[0] if len(models) == 1 else f"{models[0]} +{len(models) - 1}"
+    first = visible(models[0]) or NAMELESS
+    return first if len(models) == 1 else f"{first} +{len(models) - 1}"

@@ -178,6 +178,7 @@ class Reports:
         time one has, but for the last. `key_models` as for `usage`. Raises `GatewayError`; what was read
         before stays then.
         """
+        await self._session.check_rights()
         found, budget = await asyncio.gather(
             self.usage(scope, start, end, progress, refresh, key_models=key_models, arrived=arrived),
             self._budget(scope),
@@ -288,9 +289,10 @@ def _all_usage_routes(routes: tuple[str, ...]) -> bool:
 
 def _cache(session: Session) -> UsageCache | None:
     """The session's part of the cache folder; None for the embedded gateway, whose past is another at each start."""
-    if session.transport is not None:
+    where = usage_cache.folder()
+    if session.transport is not None or where is None:
         return None
     caller, rights = session.caller, session.rights
     # what a member sees of a team grows when they become its admin
     who = [caller.key.hash if caller.key else "master", rights.role, *sorted(rights.admin_of)]
-    return UsageCache(usage_cache.folder(), session.settings.url.removesuffix("/"), "\n".join(who))
+    return UsageCache(where, session.settings.url.removesuffix("/"), "\n".join(who))

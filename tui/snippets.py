@@ -4,7 +4,21 @@ import json
 import shlex
 from collections.abc import Callable
 
+from tui.formatting import plain
+
 Snippet = Callable[[str, str, str], str]
+
+
+def _shell(text: str) -> str:
+    """`text` as one word for bash and zsh, of letters that are seen alone: it may be a stranger's, and is pasted."""
+    if text == plain(text):
+        return shlex.quote(text)
+    code = "".join(each if " " <= each <= "~" and each not in "\\'" else f"\\U{ord(each):08X}" for each in text)
+    return f"$'{code}'"
+
+
+def _python(text: str) -> str:
+    return repr(text) if text == plain(text) else ascii(text)
 
 
 def env(url: str, secret: str, model: str) -> str:
@@ -27,7 +41,7 @@ def openai_sdk(url: str, secret: str, model: str) -> str:
     return (
         "from openai import OpenAI\n"
         f"client = OpenAI(base_url={url!r}, api_key={secret!r})\n"
-        f"answer = client.chat.completions.create(model={model!r},\n"
+        f"answer = client.chat.completions.create(model={_python(model)},\n"
         '    messages=[{"role": "user", "content": "Hello"}])'
     )
 
@@ -37,7 +51,7 @@ def claude_code(url: str, secret: str, model: str) -> str:
     return (
         f"export ANTHROPIC_BASE_URL={shlex.quote(url)}\n"
         f"export ANTHROPIC_AUTH_TOKEN={shlex.quote(secret)}\n"
-        f"export ANTHROPIC_MODEL={shlex.quote(model)}"
+        f"export ANTHROPIC_MODEL={_shell(model)}"
     )
 
 
@@ -60,7 +74,7 @@ def embed_sdk(url: str, secret: str, model: str) -> str:
     return (
         "from openai import OpenAI\n"
         f"client = OpenAI(base_url={url!r}, api_key={secret!r})\n"
-        f"answer = client.embeddings.create(model={model!r}, input='Hello')"
+        f"answer = client.embeddings.create(model={_python(model)}, input='Hello')"
     )
 
 

@@ -31,7 +31,19 @@ class Toasts(InOrder[ReturnType]):
             return
         seconds = 4 if severity == "information" else 6
         known = cast('Literal["information", "warning", "error"]', severity)
-        self.notify(said, title=title, severity=known, timeout=seconds, markup=False)
+        self.notify(said, title=title, severity=known, timeout=seconds)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Literal["information", "warning", "error"] = "information",
+        timeout: float | None = None,
+        markup: bool = False,
+    ) -> None:
+        """Every toast passes here, Textual's own too: printable, redacted (S3), and never markup, whatever is said."""
+        super().notify(fit_to_show(message), title=fit_to_show(title), severity=severity, timeout=timeout, markup=False)
 
     def _refresh_notifications(self) -> None:
         told = list(self._notifications)

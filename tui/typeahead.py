@@ -39,10 +39,11 @@ class InOrder(App[ReturnType]):
         self._held: deque[events.Key] = deque()
         self._holding = False
         self._under_way = False
+        self.at_once = AT_ONCE
         self._wait: Timer | None = None
 
     def hold(self) -> None:
-        """From now on keys wait, but for those of `AT_ONCE`."""
+        """From now on keys wait, but for those of `at_once`."""
         self._holding = True
 
     def drop(self) -> None:
@@ -66,7 +67,7 @@ class InOrder(App[ReturnType]):
             await super().on_event(event)
         elif self._under_way:
             self._typed_ahead.append(event)
-        elif self._holding and event.key not in AT_ONCE:
+        elif self._holding and event.key not in self.at_once:
             self._held.append(event)
         else:
             await self._take(event)
@@ -101,7 +102,7 @@ class InOrder(App[ReturnType]):
             self._held.clear()
         while self._typed_ahead:
             event = self._typed_ahead.popleft()
-            if not self._holding or event.key in AT_ONCE:
+            if not self._holding or event.key in self.at_once:
                 await self._take(event)
                 return
             self._held.append(event)

@@ -35,11 +35,13 @@ _OURS = re.compile(r"[0-9a-f]{32}-(\d{4}-\d{2}|routes)\.json")
 _pruned: set[Path] = set()
 
 
-def folder() -> Path:
-    """Where the files are on this system: platformdirs' cache folder."""
+def folder() -> Path | None:
+    """Where the files are on this system: platformdirs' cache folder. None where there is no home folder to hold it."""
     from platformdirs import user_cache_path
 
-    return user_cache_path("litellm-tui") / "usage"
+    # without HOME, and without an entry for the user, a path stays "~/…": a folder of that name wherever one stands
+    found = user_cache_path("litellm-tui") / "usage"
+    return found if found.is_absolute() else None
 
 
 class UsageCache:

@@ -80,13 +80,17 @@ class Wire:
             for start, end in self._changed(y, x, cells):
                 if where != (y, x + start):
                     out.append(f"\x1b[{y + 1};{x + start + 1}H")
-                for cell in cells[start:end]:
+                odd = False
+                for index, cell in enumerate(cells[start:end], x + start):
+                    if odd and not cell.odd:
+                        # a terminal may have its own mind about where an odd letter left the cursor
+                        out.append(f"\x1b[{y + 1};{index + 1}H")
+                    odd = cell.odd
                     if cell.pen != pen:
                         out.append(_change(pen, cell.pen))
                         pen = cell.pen
                     out.append(cell.text)
-                # a terminal may have its own mind about where an odd letter left the cursor
-                where = (-1, -1) if any(cell.odd for cell in cells[start:end]) else (y, x + end)
+                where = (-1, -1) if odd else (y, x + end)
         if pen != PLAIN:
             out.append("\x1b[m")
         return "".join(out)

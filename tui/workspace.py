@@ -41,11 +41,14 @@ def utc_now() -> datetime:
 
 
 class Workspace:
-    """One session's data. It calls the gateway and draws nothing; `clock` is replaced in the demo and in tests."""
+    """One session's data. It calls the gateway and draws nothing.
+
+    `clock` is this machine's time, replaced in the demo and in tests; as an attribute, set right by the gateway's.
+    """
 
     def __init__(self, session: Session, clock: Callable[[], datetime] = utc_now) -> None:
         self.session = session
-        self.clock = clock
+        self.clock = clock = session.by_gateway(clock)
         self.reports = Reports(session, clock)
         self.keys: list[Key] = list(session.keys)
         self.keys_at = clock()

@@ -229,7 +229,7 @@ async def test_the_old_list_stays_with_age_and_reason_when_the_gateway_is_gone(w
         await app.press("R")
         await app.see("refuses the connection")
         said = " ".join(app.text().split())
-        assert f"Showing {NOW.astimezone():%H:%M}. R tries again." in said
+        assert f"Showing {NOW.astimezone():%H:%M}. R tries again; next try at " in said
         assert len(names(app)) == 8
         world._interceptions.clear()
         await app.press("R")

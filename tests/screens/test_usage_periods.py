@@ -15,8 +15,9 @@ from tests.screens.test_usage_screen import asked, hash_of, opened, table, used
 from tui.demo import DemoGateway
 from tui.formatting import count, money
 from tui.reports import Reports
-from tui.screens.usage import UsageScreen
+from tui.screens.usage import UsageBody, UsageScreen
 from tui.usage_cache import UsageCache
+from tui.widgets.chart import Chart
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -65,11 +66,12 @@ class Months:
     def __init__(self, gateway: DemoGateway) -> None:
         self.through: set[str] = set()
         self.waiting = self.stopped = 0
+        self.gone = False
         self._changed = asyncio.Event()
         gateway.intercept("GET", "/user/daily/activity*", self._wait, times=-1)
 
     async def _wait(self, request: httpx.Request) -> None:
-        while request.url.params["start_date"][:7] not in self.through:
+        while not self.gone and request.url.params["start_date"][:7] not in self.through:
             self._changed.clear()
             self.waiting += 1
             try:
@@ -79,6 +81,13 @@ class Months:
                 raise
             finally:
                 self.waiting -= 1
+        if self.gone:
+            raise httpx.ConnectError("refused")
+
+    def go(self) -> None:
+        """The gateway goes away, with the calls that wait."""
+        self.gone = True
+        self._changed.set()
 
     def let(self, *months: str) -> None:
         self.through.update(months)
@@ -114,7 +123,7 @@ async def test_months_fill_the_screen_as_they_come_and_esc_stops(year: DemoGatew
         months.let("2026-09")
         await app.see("3 of 12 months")
         await app.press("escape")
-        text = await app.see("Stopped at 3 of 12 months: the sums are of those alone. R reads on.")
+        text = await app.see("Stopped at 3 of 12 months: the sums are of a part alone. R reads on.")
         assert "Spend so far" in text
         stopped = len(asked(year))
         months.let(*{row["date"][:7] for row in year.usage_rows})
@@ -309,7 +318,7 @@ async def test_a_budget_that_began_anew_inside_the_range(small: DemoGateway) -> 
         used(small, TODAY - timedelta(days=ago), spend=1.8)
     async with running(small, user="ada", size=(110, 36)) as app:
         text = await opened(app, "Budget $9.00 of $20.00")
-        assert "at $1.80 a day" in text and "at the reset on 23 Nov" in text and "mean of 4 full days" in text
+        assert "at $1.80 a day" in text and "by the reset on 23 Nov" in text and "mean of 4 full days" in text
         await app.press("c", "c", "c")
         text = await app.see("Spend added up")
         assert "reset" in text and "counted" in text
@@ -441,3 +450,188 @@ async def test_leaving_while_months_are_read_stops_every_call(year: DemoGateway)
         await app.press("2")
         await app.pilot.pause()
         assert len(asked(year)) == sent
+
+
+async def test_the_chart_is_there_with_the_first_rows(small: DemoGateway) -> None:
+    used(small)
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        held = Months(small)
+        await opened(app, "reading the usage of the last 30 days …")
+        screen = app.app.screen
+        assert isinstance(screen, UsageScreen)
+        body, chart, draw = screen.query_one(UsageBody), screen.query_one(Chart), screen.draw
+        shown: list[bool] = []
+
+        def drawn() -> None:
+            draw()
+            if body.display:
+                shown.append(chart.display)
+
+        screen.draw = drawn  # type: ignore[method-assign]
+        held.let("2026-10", "2026-11")
+        await app.see("Spend a day")
+        assert shown[0]
+
+
+async def test_the_cursor_stays_on_the_first_row_until_it_is_moved(small: DemoGateway) -> None:
+    for ago, models in ((0, "abc"), (20, "cba")):
+        for place, model in enumerate(models):
+            used(small, TODAY - timedelta(days=ago), model=f"openai/{model}", spend=(1 + ago) * (3.0 - place))
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        screen = app.app.screen
+        assert isinstance(screen, UsageScreen)
+
+        def under_cursor(model: str) -> bool:
+            return screen._table().current == f"openai/{model}"
+
+        await app.until(lambda: under_cursor("c"), "the largest of 30 days")
+        await app.press("w")
+        await app.until(lambda: under_cursor("a"), "the largest of 7 days")
+        await app.press("j", "m")
+        await app.see("Spend a day")
+        await app.until(lambda: under_cursor("b"), "the row that the cursor was moved to")
+
+
+async def test_a_large_count_of_failures_is_not_cut_to_another(small: DemoGateway) -> None:
+    used(small, spend=2.0, api_requests=349_140, failed_requests=17_900)
+    used(small, model="openai/few", api_requests=99_990, failed_requests=9_990)
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        large, few = table(app.text())
+        assert "!17.9k " in large and "!9,990 " in few
+
+
+async def test_what_was_stopped_stays_so_when_help_was_in_front(year: DemoGateway) -> None:
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        months = Months(year)
+        await app.press("Y")
+        months.let("2026-11", "2026-10")
+        await app.see("2 of 12 months, esc stops")
+        await app.press("escape")
+        await app.see("Stopped at 2 of 12 months")
+        sent = len(asked(year))
+        await app.press("question_mark")
+        await app.see("This screen")
+        await app.press("escape")
+        await app.see("Stopped at 2 of 12 months")
+        assert len(asked(year)) == sent
+
+
+async def test_midnight_asks_for_the_new_day(small: DemoGateway) -> None:  # S20
+    used(small)
+    late = datetime(2026, 11, 20, 23, 59, 45, tzinfo=UTC)
+    small.clock = lambda: late
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app, "Spend $1.00")
+        used(small, TODAY + timedelta(days=1), spend=2.0)
+        small.clock = lambda: late + timedelta(seconds=30)
+        await app.press("v")
+        await app.see("Spend $3.00")
+        assert "2026-11-21" in [call.params["end_date"] for call in asked(small)]
+
+
+async def test_a_gateway_that_goes_away_in_the_middle_says_how_much_is_shown(year: DemoGateway) -> None:
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        months = Months(year)
+        await app.press("Y")
+        months.let("2026-11", "2026-10")
+        await app.see("2 of 12 months, esc stops")
+        months.go()
+        text = await app.see("refuses the connection")
+        assert "Spend so far" in text
+        shown = spend(rows_between(year, date(2026, 10, 1), TODAY))
+        assert f"Spend so far {money(shown)} " in text
+        assert "Showing a part of it, read 10:00 UTC." in " ".join(text.split())
+
+
+async def test_today_is_not_held_against_the_whole_of_yesterday(small: DemoGateway) -> None:  # S20
+    used(small, spend=1.0, api_requests=3)
+    used(small, TODAY - timedelta(days=1), spend=8.0, api_requests=30)
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        await app.press("t")
+        text = await app.see("Spend $1.00 (yesterday $8.00)")
+        assert "Requests 3 (30)" in text and "▼" not in app.row("Spend $1.00")
+
+
+async def test_a_month_or_week_that_is_cut_short_is_named(year: DemoGateway) -> None:  # S20
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        await app.press("Y")
+        await app.see("Spend a month, to 20 Nov ")
+        await app.press("m", "b")
+        await app.see("Spend a week, 22 Oct to 20 Nov ")
+        await app.press("b")
+        assert "Spend a day " in app.text()
+
+
+async def test_what_was_read_on_another_day_says_so_in_the_heading(year: DemoGateway, tmp_path: Path) -> None:
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        keep(app, tmp_path)
+        await opened(app)
+        await app.press("Y")
+        await app.see("[12m]")
+        await app.see("as of 10:00 ")
+    year.clock = lambda: NOW + timedelta(days=2)
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        keep(app, tmp_path)
+        months = Months(year)
+        await opened(app)
+        await app.press("Y")
+        await app.see("as of 20 Nov 10:00 ")
+        assert "kept from 20 Nov 10:00 UTC; reading" in app.text()
+        months.let("2026-10", "2026-11")
+        await app.see("as of 10:00 ")
+
+
+async def test_what_the_full_chart_hides_is_said_not_to_work(year: DemoGateway) -> None:
+    async with running(year, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        await app.press("f")
+        await app.gone("Share")
+        assert "Spend a day" in app.text()
+        for key in ("v", "slash", "s"):
+            app.app.clear_notifications()
+            await app.press(key)
+            assert "The chart has the whole screen. f gives the table back." in app.toasts()
+        await app.press("f")
+        text = await app.see("Share")
+        assert "[Model]" in text and "Spend ▼" in text
+
+
+async def test_a_filter_does_not_find_digits_that_nobody_sees(small: DemoGateway) -> None:
+    used(small)
+    used(small, alias="ci", spend=2.0)
+    laptop = hash_of(small, "laptop")
+    digit = next(each for each in "0123456789abcdef" if each in laptop and each not in "laptop ci gpt-4o")
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app)
+        await app.press("v", "slash")
+        await app.type(digit)
+        await app.see(f"No key matches “{digit}”")
+        await app.press("escape", "slash")
+        await app.type(laptop[:8])
+        await app.see("1 of 2 match")
+        assert [line.split()[0] for line in table(app.text())] == ["laptop"]
+
+
+async def test_today_alone_says_nothing_of_a_forecast_until_longer_days_were_read(small: DemoGateway) -> None:
+    for ago in range(10):
+        used(small, TODAY - timedelta(days=ago), spend=2.0)
+    held = Months(small)
+    held.let("2026-11")
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app, "reading")
+        await app.press("t")
+        await app.see("[Today]")
+        await app.see("Budget $41.20 of $50.00")
+        assert "forecast" not in app.text() and " a day" not in app.text()
+        held.let("2026-10")
+        await app.press("m")
+        await app.see("at $2.00 a day it ends on")
+        await app.press("t")
+        await app.see("[Today]")
+        assert "at $2.00 a day it ends on" in app.text()

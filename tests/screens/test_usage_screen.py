@@ -299,7 +299,7 @@ async def test_the_old_numbers_stay_with_age_and_reason_when_the_gateway_is_gone
         small.intercept("GET", "*", httpx.ConnectError("refused"), times=-1)
         await app.press("R")
         await app.see("refuses the connection")
-        assert "Showing 10:00 UTC. R tries again." in " ".join(app.text().split())
+        assert "Showing 10:00 UTC. R tries again; next try at 10:00:20." in " ".join(app.text().split())
         assert "Spend $1.00" in app.text() and "gpt-4o" in app.text()
 
 

@@ -145,7 +145,7 @@ def test_a_budget_that_lasts() -> None:
     found = good(counter(spend=25.0), spent(1.2))
     assert (found.ends_on, found.early) == (None, None)
     assert found.at_reset == pytest.approx(36.4)
-    assert budget_words(found) == "at $1.20 a day $36.40 at the reset on 1 Dec"
+    assert budget_words(found) == "at $1.20 a day, $36.40 by the reset on 1 Dec"
 
 
 def test_a_budget_that_never_resets() -> None:

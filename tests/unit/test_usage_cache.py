@@ -135,7 +135,7 @@ async def test_the_oldest_files_go_at_the_first_write(cache: UsageCache, monkeyp
     """Files that are not the cache's are left alone, whatever their size."""
     monkeypatch.setattr(usage_cache, "MOST_FILES", 4)
     old = [old_file(cache.where, number) for number in range(6)]
-    others = [old_file(cache.where, 0, 10**6, name) for name in ("notes.json", ".litellm-tui-x", "a.txt")]
+    others = [old_file(cache.where, 0, 10**6, name) for name in ("notes.json", ".notes-x", "a.txt")]
     (cache.where / f"{'0' * 32}-2026-03.json").mkdir()
     link = cache.where / f"{'1' * 32}-2026-03.json"
     link.symlink_to(others[0])
@@ -399,7 +399,8 @@ async def test_no_secret_is_in_any_file(cache: UsageCache, session: tuple[DemoGa
 async def test_the_demo_keeps_nothing(session: tuple[DemoGateway, startup.Session]) -> None:
     """Its past is another at each start."""
     await Reports(session[1], lambda: NOW).read(EVERYONE, *YEAR)
-    assert not usage_cache.folder().exists()
+    where = usage_cache.folder()
+    assert where is not None and not where.exists()
 
 
 async def test_a_real_session_keeps_it_in_the_users_cache_folder(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,8 @@ from typing import NamedTuple
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 from rich.text import Text
+
+from tui.formatting import fit_to_show
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -38,9 +39,8 @@ def style_of(colour: int | None) -> Style:
 
 
 def clean(text: str, ascii: bool = False) -> str:
-    """Without control, format and surrogate characters; white space of any kind is one space."""
-    spaced = (" " if c.isspace() else c for c in text)
-    kept = " ".join("".join(c for c in spaced if unicodedata.category(c)[0] != "C").split())
+    """As it may be shown (`fit_to_show`), white space of any kind one space; with `ascii`, `?` for any other letter."""
+    kept = " ".join(fit_to_show(text).split())
     return "".join(c if c.isascii() else "?" for c in kept if cell_len(c)) if ascii else kept
 
 

@@ -53,11 +53,18 @@ async def run(
     args: argparse.Namespace, settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Clock
 ) -> int:
     """The command itself. Raises `Refused`, `CredentialError`, or one of `GatewayError`'s kinds."""
+    if args.command == "doctor" and args.report:
+        from tui.commands.doctor_report import report
+
+        text, code = await report(settings, transport)
+        print(text, end="")
+        return code
     if args.command == "doctor":
         from tui.commands.doctor import doctor
 
         return await doctor(settings, transport, as_json=args.json)
     session = await start(settings, transport=transport, look=True)
+    clock = session.by_gateway(clock)
     async with session.client:
         _check_user(args, session)
         say_all(warning for warning in session.warnings if warning not in settings.ignored)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from tui.gateway.client import Client
-from tui.gateway.errors import Forbidden, RouteMissing, Unauthorized
+from tui.gateway.errors import BadAnswer, Forbidden, RouteMissing, Unauthorized
 from tui.gateway.fields import number, whole, word, words
 from tui.gateway.schema import Model
 
@@ -52,7 +52,9 @@ async def _optional(client: Client, path: str) -> list[dict[str, Any]]:
 
 def _names(answer: Any) -> list[str]:
     rows = answer.get("data") if isinstance(answer, dict) else answer
-    ids = [row.get("id") if isinstance(row, dict) else row for row in rows] if isinstance(rows, list) else []
+    if not isinstance(rows, list):
+        raise BadAnswer("The gateway's list of models holds no models; is the URL LiteLLM's?")
+    ids = [row.get("id") if isinstance(row, dict) else row for row in rows]
     return sorted({name for name in ids if isinstance(name, str) and name}, key=lambda name: (name.lower(), name))
 
 

@@ -204,7 +204,7 @@ async def create(client: Client, plan: Plan) -> Successor:
         alias=was.alias,
         by=plan.by,
         id=uuid.uuid4().hex,
-        started_at=datetime.now(UTC).replace(microsecond=0),
+        started_at=client.clock.now().replace(microsecond=0),
         how=plan.how,
         grace=plan.grace if plan.how is How.GRACE else None,
     )
@@ -534,7 +534,7 @@ async def _retire(client: Client, rotation: Unfinished) -> Unfinished:
     if old is None or fresh.step is Step.RETIRED:
         return fresh
     _finishable(fresh)
-    now = datetime.now(UTC)
+    now = client.clock.now()
     grace = durations.length(note.grace) or timedelta()
     changes: dict[str, Any] = {}
     if old.expires_at is None or old.expires_at > now + grace:
@@ -558,7 +558,7 @@ async def _retire(client: Client, rotation: Unfinished) -> Unfinished:
 async def _restore(client: Client, rotation: Unfinished, old: Key) -> Unfinished:
     before = retired(old)
     assert before is not None
-    now = datetime.now(UTC)
+    now = client.clock.now()
     changes: dict[str, Any] = {}
     if before.alias != old.alias:
         changes["key_alias"] = before.alias

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Self
 
-from tui.gateway.fields import mapping, number, whole, word
+from tui.gateway.fields import mapping, number, visible, whole, word
 
 NO_MODEL = "unknown-model"
 """Where LiteLLM counted a request without naming its model; its own word for it."""
@@ -115,7 +115,7 @@ class KeyUsage:
     @property
     def label(self) -> str:
         """The alias, else the first 8 of the hash (S23)."""
-        return self.alias or self.hash[:8] or "no key"
+        return visible(self.alias) or self.hash[:8] or "no key"
 
 
 @dataclass(slots=True)

@@ -4,15 +4,20 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 
-from tui import look
-from tui.formatting import plain
+from tui import keymap, look
+from tui.formatting import harmless
 from tui.gateway.capabilities import Action, Rights
 from tui.gateway.errors import GatewayError
+from tui.screens import again
+from tui.screens.another_key import another_key
+from tui.startup import meanwhile, starts_anew
 from tui.widgets.bars import Hint, Hints, Line, TopBar
 from tui.workspace import Workspace
 
@@ -42,12 +47,22 @@ class MainScreen(Screen[None]):
     mode: ClassVar[str]
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("R", "reload", "refresh", id="screen.refresh", show=False, tooltip="Ask the gateway again"),
+        Binding("R", "again", "refresh", id="screen.refresh", show=False, tooltip="Ask the gateway again"),
+        Binding(
+            "K",
+            "other_key",
+            "another key",
+            id="screen.other-key",
+            show=False,
+            tooltip="Go on with another key, typed and kept in memory",
+        ),
     ]
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
         self.workspace = workspace
+        self.tries = again.Again()
+        self._alarm: Timer | None = None
 
     @property
     def tui(self) -> "LitellmTui":
@@ -64,6 +79,11 @@ class MainScreen(Screen[None]):
     def compose_body(self) -> Iterable[Widget]:
         """The screen's own widgets."""
         raise NotImplementedError
+
+    @property
+    def unfinished(self) -> str | None:
+        """What would be lost by leaving now, as a sentence."""
+        return None
 
     def why_not(self, action: str) -> str | None:
         """Why a bound action of this screen is not possible now, as a sentence; None where it is."""
@@ -83,28 +103,85 @@ class MainScreen(Screen[None]):
     def set_status(self, message: str = "", *, bad: bool = False) -> None:
         """The line under the tabs; nothing there for ""."""
         line = self.query_one("#status", Line)
-        line.show(Text(f" {plain(message)}" if message else "", style=look.WARN if bad else look.DIM))
+        line.show(Text(f" {harmless(message)}" if message else "", style=look.WARN if bad else look.DIM))
         line.display = bool(message)
 
     def say_stale(self, error: GatewayError, since: str) -> None:
-        """The old data stays; say its age and why it is old."""
-        self.set_status(f"{error} Showing {since}. R tries again.", bad=True)
+        """The old data stays; say its age and why it is old, and have it read again in a while."""
+        self.set_status(self.said(error, since), bad=True)
+
+    def said(self, error: GatewayError, since: str = "") -> str:
+        """Why nothing new could be read, what is shown instead, and the way on; the next try is set for its time."""
+        at = self.tries.failed(error, self.workspace.clock())
+        self._set_alarm()
+        again_key, other_key = keymap.key("screen.refresh"), keymap.key("screen.other-key")
+        sentence = meanwhile(error, self.workspace.session, again=again_key, other=other_key)
+        shown = f" Showing {since}." if since else ""
+        # such a sentence names R already, and with another meaning
+        on = "" if starts_anew(error) else f" {again.words(at, utc=since.endswith('UTC'))}"
+        return f"{sentence}{shown}{on}"
+
+    def all_well(self) -> None:
+        """Something new was read."""
+        self.tries.forget()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        """Only the screen in front asks by itself."""
+        if self._alarm is not None:
+            self._alarm.stop()
+            self._alarm = None
+        if self.tries.at is not None and self.is_active:
+            wait = (self.tries.at - self.workspace.clock()).total_seconds()
+            self._alarm = self.set_timer(max(wait, 0.0), self._try_again, name="again")
+
+    def _try_again(self) -> None:
+        if self.tries.at is not None and self.is_active:
+            self.tries.begin()
+            self.retry()
+
+    def retry(self) -> None:
+        """Read again what could not be read."""
+        self.action_reload()
+
+    def action_reload(self) -> None:
+        """Ask the gateway again for what is shown."""
+        raise NotImplementedError
+
+    def action_again(self) -> None:
+        """A person asks: as if nothing had failed before, and where rights have changed in a new session."""
+        anew = starts_anew(self.tries.error)
+        self.all_well()
+        if anew:
+            self.tui.connect(self.workspace.session.settings)
+        else:
+            self.action_reload()
+
+    @work(group="dialog")
+    async def action_other_key(self) -> None:
+        """Go on with another key; what is on screen stays until that one works."""
+        if settings := await another_key(self.app, self.workspace.session.settings):
+            self.tui.connect(settings)
 
     def refresh_bars(self) -> None:
         """Draw the top bar and the hints anew, where anything in them differs."""
         if not self.is_mounted:
             return
-        self.query_one(TopBar).set(*self._top())
+        bar = self.query_one(TopBar)
+        bar.paint(self.workspace.session.settings.colour)
+        bar.set(*self._top())
         self.query_one(Hints).set(self.hints())
 
     def hints(self) -> list[Hint]:
         """The footer: the shown bindings of this screen, those not possible dim, then help."""
         shown = [each for each in self._bindings_here() if each.show]
         hints = [
-            Hint(self.app.get_key_display(each), each.description, off=self.why_not(each.action) is not None)
-            for each in shown
+            Hint(self._shown_key(each), each.description, off=self.why_not(each.action) is not None) for each in shown
         ]
-        return [*hints, Hint("?", "help")]
+        return [*hints, Hint(keymap.key("app.help"), "help")]
+
+    def _shown_key(self, binding: Binding) -> str:
+        return self.app.get_key_display(keymap.mapped(self.app, binding)[0])
 
     def _bindings_here(self) -> list[Binding]:
         return [each for each in type(self).BINDINGS if isinstance(each, Binding)]
@@ -114,8 +191,13 @@ class MainScreen(Screen[None]):
         return f"{self.workspace.keys_at.astimezone():%H:%M}"
 
     def on_screen_resume(self) -> None:
-        """Counts and ages may have changed while another screen was in front."""
+        """Counts and ages may have changed while another screen was in front; a try may be due."""
         self.refresh_bars()
+        self._set_alarm()
+
+    def on_screen_suspend(self) -> None:
+        """Nothing is asked for a screen that nobody sees."""
+        self._set_alarm()
 
     def _top(self) -> tuple[Text, Text, Text]:
         session = self.workspace.session
@@ -123,12 +205,16 @@ class MainScreen(Screen[None]):
         if session.settings.demo:
             left.append("DEMO ", style=f"reverse {look.WARN}")
             left.append(" made-up data", style=look.WARN)
+        elif session.settings.colour:
+            # where there are no colours, this is what marks it
+            left.append(f" {harmless(session.settings.profile)} ", style="reverse")
+            left.append(f" {harmless(session.client.host)}", style="not bold")
         else:
-            left.append(f"{plain(session.settings.profile)} · {plain(session.client.host)}", style="not bold")
+            left.append(f"{harmless(session.settings.profile)} · {harmless(session.client.host)}", style="not bold")
         role = {"proxy_admin": "admin", "proxy_admin_viewer": "admin viewer", "internal_user": "user"}.get(
             session.rights.role, session.rights.role
         )
-        right = Text(f"{plain(session.about)} · {plain(role)} · ")
+        right = Text(f"{harmless(session.about)} · {harmless(role)} · ")
         right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
@@ -137,5 +223,7 @@ class MainScreen(Screen[None]):
             if number > 1:
                 tabs.append(" │ ", style=look.DIM)
             count = f" {counts[mode]}" if counts.get(mode) is not None else ""
-            tabs.append(f"{number} {title}{count}", style="bold reverse" if mode == self.mode else "")
+            tabs.append(
+                f"{keymap.key(f'app.{mode}')} {title}{count}", style="bold reverse" if mode == self.mode else ""
+            )
         return left, right, tabs

@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from tui import look
-from tui.formatting import plain
+from tui.formatting import harmless
 from tui.screens.dialogs import Dialog
 from tui.widgets.table import Cell, Column, RecordTable, Row
 
@@ -34,7 +34,7 @@ class Choose(Dialog[int | None]):
     def compose(self) -> ComposeResult:
         """Title and options; ● marks the present one."""
         with Vertical(classes="dialog choose"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(harmless(self._heading)), classes="dialog-title")
             yield RecordTable(COLUMNS, show_header=False, id="options")
             yield Static(Text("enter takes it · esc goes back", style=look.DIM))
 

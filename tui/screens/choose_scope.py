@@ -14,9 +14,10 @@ from textual.message import Message
 from textual.widgets import Input, Static
 
 from tui import look
-from tui.formatting import fit, fit_to_show, money, plain
+from tui.formatting import fit, fit_to_show, harmless, money, plain
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError, NotFound
+from tui.gateway.fields import visible
 from tui.gateway.finding import Found, holds, needle
 from tui.gateway.schema import Team, User
 from tui.gateway.teams import find_teams, team_info
@@ -78,7 +79,7 @@ def _key(scope: Scope) -> str:
 
 
 def _user(user: User, scope: Scope | None = None) -> Option:
-    name = user.alias or user.email or user.user_id
+    name = visible(user.alias) or user.email or user.user_id
     scope = scope or Scope("user", user.user_id, name)
     return Option(scope, name, "user", user.user_id, user.email or "", user.spend, user.max_budget)
 
@@ -155,7 +156,7 @@ class ChooseScope(Dialog[Scope | None]):
     def compose(self) -> ComposeResult:
         """Title, what is typed, the rows, what there is to say, and the keys."""
         with Vertical(classes=f"dialog choose-scope {'finds' if self._finds else 'plain'}"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(harmless(self._heading)), classes="dialog-title")
             if self._finds:
                 field = Input(placeholder="a user's id or e-mail, a team's name", compact=True)
                 field.cursor_blink = False
@@ -214,7 +215,7 @@ class ChooseScope(Dialog[Scope | None]):
             return "asking …"
         words = list(self._wrong)
         if not shown and not words:
-            words.append(f"no user or team matches “{fit(self._text, 40)}”")
+            words.append(f"no user or team matches “{fit(plain(self._text), 40)}”")
         if self._more or len(shown) > MOST_SHOWN:
             words.append("there are more: type on" if self._text else "there are more: type to find them")
         return "\n".join(words)

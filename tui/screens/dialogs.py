@@ -13,8 +13,8 @@ from textual.events import Mount
 from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, Input, Static
 
-from tui import look
-from tui.formatting import fit, plain
+from tui import keymap, look
+from tui.formatting import fit, harmless
 
 LONGEST = 120
 """Cells of a title; a line of text may have four times as many."""
@@ -35,10 +35,15 @@ class Dialog(ModalScreen[ScreenResultType]):
         ),
     ]
 
+    @property
+    def unfinished(self) -> str | None:
+        """What would be lost by leaving now, as a sentence."""
+        return None
+
     @on(Mount)
     def say_where_help_is(self) -> None:
         """In the frame, where it takes no room."""
-        self.query_one(".dialog").border_subtitle = "F1 keys"
+        self.query_one(".dialog").border_subtitle = f"{_beside_text(self)} keys"
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Close, also where help was opened over it meanwhile: Textual would close the help in its place."""
@@ -48,8 +53,17 @@ class Dialog(ModalScreen[ScreenResultType]):
         return super().dismiss(result)
 
 
+def _beside_text(dialog: Dialog[ScreenResultType]) -> str:
+    """The key for help that works in a field too, where a letter is text: the last one of them."""
+    help = next(each for each in Dialog.BINDINGS if isinstance(each, Binding) and each.id == "dialog.help")
+    return keymap.written(keymap.mapped(dialog.app, help)[-1].key).upper()
+
+
 class Confirm(Dialog[bool]):
-    """Names what would be done and what follows from it. The safe answer has the focus; `y` or the button does it."""
+    """Names what would be done and what follows from it. The safe answer has the focus; `y` or the button does it.
+
+    With `word` that word has to be typed first, and `y` alone does nothing.
+    """
 
     CSS_PATH = "dialogs.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,34 +72,51 @@ class Confirm(Dialog[bool]):
         Binding("left,right,h,l", "app.focus_next", "other button", show=False, id="confirm.other"),
     ]
 
-    def __init__(self, title: str, lines: Sequence[str], verb: str) -> None:
+    def __init__(self, title: str, lines: Sequence[str], verb: str, *, word: str = "") -> None:
         super().__init__()
         # a name of any length must not push the consequence and the answers off the screen
-        self._heading = fit(title, LONGEST)
-        self._lines = [fit(line, 4 * LONGEST) for line in lines]
-        self._verb = fit(verb, LONGEST)
+        self._heading = fit(harmless(title), LONGEST)
+        self._lines = [fit(harmless(line), 4 * LONGEST) for line in lines]
+        self._verb = fit(harmless(verb), LONGEST)
+        self._word = word
 
     def compose(self) -> ComposeResult:
         """Title, consequence, and the two answers, the harmless one first."""
         with Vertical(classes="dialog"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(self._heading), classes="dialog-title")
             with VerticalScroll(can_focus=False, classes="dialog-text"):
-                yield Static(Text("\n".join(plain(line) for line in self._lines)))
+                yield Static(Text("\n".join(self._lines)))
+            if self._word:
+                yield Static(Text.assemble("Type ", (self._word, look.STRONG), " to go on:"))
+                field = Input(id="word", compact=True)
+                field.cursor_blink = False
+                yield field
+                yield Static("", id="wrong", classes="wrong")
+            # in a field a letter is text
+            no, yes = ("esc", "enter") if self._word else (keymap.key("confirm.no"), keymap.key("confirm.yes"))
             with Horizontal(classes="dialog-buttons"):
-                yield Button("No, leave it  n", id="no", compact=True)
-                yield Button(Text(f"{plain(self._verb)}  y"), id="yes", variant="error", compact=True)
+                yield Button(f"No, leave it  {no}", id="no", compact=True)
+                yield Button(Text(f"{self._verb}  {yes}"), id="yes", variant="error", compact=True)
 
     def on_mount(self) -> None:
         """The harmless answer is the one that a stray enter gives."""
-        self.query_one("#no").focus()
+        self.query_one("#word" if self._word else "#no").focus()
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """A button answers."""
-        self.dismiss(event.button.id == "yes")
+        self.action_answer(event.button.id == "yes")
+
+    def on_input_submitted(self) -> None:
+        """Enter behind the word."""
+        self.action_answer(True)
 
     def action_answer(self, answer: bool) -> None:
-        """A key answers."""
-        self.dismiss(answer)
+        """A key answers; a yes without the word is none."""
+        if answer and self._word and self.query_one("#word", Input).value.strip() != self._word:
+            self.query_one("#wrong", Static).update(Text(f"That is not {self._word}. Nothing was done."))
+            self.query_one("#word").focus()
+        else:
+            self.dismiss(answer)
 
 
 class AskText(Dialog[str | None]):
@@ -104,7 +135,7 @@ class AskText(Dialog[str | None]):
         check: Callable[[str], str | None] = lambda _: None,
     ) -> None:
         super().__init__()
-        self._heading = title
+        self._heading = fit(harmless(title), LONGEST)
         self._value = value
         self._hint = hint
         self._secret = secret
@@ -113,11 +144,11 @@ class AskText(Dialog[str | None]):
     def compose(self) -> ComposeResult:
         """Title, the input, and a line for what is wrong."""
         with Vertical(classes="dialog"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(self._heading), classes="dialog-title")
             field = Input(self._value, password=self._secret, compact=True, select_on_focus=False)
             field.cursor_blink = False
             yield field
-            yield Static(Text(plain(self._hint), style=look.DIM), id="hint")
+            yield Static(Text(harmless(self._hint), style=look.DIM), id="hint")
             yield Static("", id="wrong", classes="wrong")
             yield Static(Text("enter takes it · esc goes back", style=look.DIM))
 
@@ -125,7 +156,7 @@ class AskText(Dialog[str | None]):
         """Take the text where it is good."""
         wrong = self._check(event.value)
         if wrong:
-            self.query_one("#wrong", Static).update(Text(plain(wrong)))
+            self.query_one("#wrong", Static).update(Text(harmless(wrong)))
         else:
             self.dismiss(event.value)
 
@@ -142,7 +173,7 @@ class Results(Dialog[None]):
 
     def __init__(self, title: str, lines: Sequence[tuple[str, bool]]) -> None:
         super().__init__()
-        self._heading = title
+        self._heading = fit(harmless(title), LONGEST)
         self._lines = lines
 
     def compose(self) -> ComposeResult:
@@ -150,12 +181,12 @@ class Results(Dialog[None]):
         body = Text()
         for line, good in self._lines:
             body.append("✔ " if good else "✘ ", style=look.GOOD if good else look.BAD)
-            body.append(plain(line) + "\n")
+            body.append(fit(harmless(line), 4 * LONGEST) + "\n")
         with Vertical(classes="dialog"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(self._heading), classes="dialog-title")
             with VerticalScroll(classes="dialog-text"):
                 yield Static(body)
-            yield Static(Text("esc closes", style=look.DIM))
+            yield Static(Text(f"{keymap.key('results.close')} closes", style=look.DIM))
 
     def action_close(self) -> None:
         """Back to the screen."""

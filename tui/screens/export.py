@@ -12,11 +12,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Button, Input, Static
 
-from tui import look
+from tui import keymap, look
 from tui.export import Content, write
 from tui.files import FileError, FileThereError
-from tui.formatting import plain
-from tui.gateway.redaction import redact
+from tui.formatting import harmless
 from tui.screens.dialogs import Dialog
 from tui.widgets.table import Cell, Column, RecordTable, Row
 
@@ -57,7 +56,7 @@ class Export(Dialog[Path | None]):
             yield field
             yield Static("", id="where")
             yield Static("", id="wrong", classes="wrong")
-            yield Button("Write over it  ctrl+s", id="over", variant="error", compact=True)
+            yield Button(f"Write over it  {keymap.key('export.over')}", id="over", variant="error", compact=True)
             yield Static(Text("enter writes it · tab: the name · esc goes back", style=look.DIM), id="keys")
 
     def on_mount(self) -> None:
@@ -162,13 +161,13 @@ class Export(Dialog[Path | None]):
         self.query_one("#path", Input).focus()
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
+        self.query_one("#wrong", Static).update(Text(harmless(sentence), style=style))
 
     def _say_where(self) -> None:
         path = self._path()
         where = path if str(path).startswith("~") else _with_home(path)
         text = Text("in ", style=look.DIM, no_wrap=True, overflow="ellipsis")
-        text.append(f"{redact(plain(str(where.parent)))} · only you can read it")
+        text.append(f"{harmless(str(where.parent))} · only you can read it")
         self.query_one("#where", Static).update(text)
 
 

@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Static
 
-from tui import look
-from tui.formatting import plain
+from tui import keymap, look
+from tui.formatting import fit, harmless
 from tui.gateway import durations
 from tui.gateway.capabilities import Action, Rights
 from tui.gateway.rotation import How, Step, Unfinished
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import LONGEST, Dialog
 
 DELETE_NOW = "0"
 SETTLED = (Step.RETIRED, Step.OLD_GONE)
@@ -45,9 +45,11 @@ class Finish(Dialog[tuple[How | None, str | None] | None]):
         """What is so, the choice where there is one, what follows, and the answers."""
         verb = "I have it: finish" if self._rotation.needs_secret else "Finish"
         with Vertical(classes="dialog rotate"):
-            yield Static(Text(f"Finish the rotation of {plain(self._rotation.label)}?"), classes="dialog-title")
+            yield Static(
+                Text(f"Finish the rotation of {fit(harmless(self._rotation.label), LONGEST)}?"), classes="dialog-title"
+            )
             with VerticalScroll(classes="rotate-body", can_focus=False):
-                yield Static(Text(plain(self._rotation.so)), id="keeps")
+                yield Static(Text(harmless(self._rotation.so)), id="keeps")
                 if self._open:
                     with Horizontal(classes="form-row"):
                         yield Static("Old key", classes="form-label")
@@ -58,8 +60,8 @@ class Finish(Dialog[tuple[How | None, str | None] | None]):
                 yield Static("", id="follows")
             yield Static("", id="wrong", classes="wrong")
             with Horizontal(classes="dialog-buttons"):
-                yield Button("No, leave it  n", id="no", compact=True)
-                yield Button(f"{verb}  y", id="yes", variant="primary", compact=True)
+                yield Button(f"No, leave it  {keymap.key('finish.no')}", id="no", compact=True)
+                yield Button(f"{verb}  {keymap.key('finish.yes')}", id="yes", variant="primary", compact=True)
 
     def on_mount(self) -> None:
         """The harmless answer is the one that a stray enter gives."""
@@ -94,7 +96,7 @@ class Finish(Dialog[tuple[How | None, str | None] | None]):
             return self._rotation.why_not_finish
         grace = self._grace
         if grace != DELETE_NOW and not durations.is_duration(grace):
-            return f"{plain(grace)} is no duration; write 0, 90s, 1h, 24h or 7d."
+            return f"{harmless(grace)} is no duration; write 0, 90s, 1h, 24h or 7d."
         return self._forbidden(grace)
 
     @on(Input.Changed)
@@ -104,14 +106,15 @@ class Finish(Dialog[tuple[How | None, str | None] | None]):
 
     def _show(self) -> None:
         wrong = self._wrong()
-        self.query_one("#wrong", Static).update(Text(plain(wrong or ""), style=look.BAD))
+        self.query_one("#wrong", Static).update(Text(harmless(wrong or ""), style=look.BAD))
         if wrong:
             self.query_one("#follows", Static).update("")
             return
         lines = [self._chosen.finish_does]
         if self._rotation.needs_secret:
-            lines.append("Whoever uses the old secret needs the new one by then. If nobody has it: no, and u.")
-        self.query_one("#follows", Static).update(Text("\n".join(plain(line) for line in lines)))
+            undo = keymap.key("keys.undo")
+            lines.append(f"Whoever uses the old secret needs the new one by then. If nobody has it: no, and {undo}.")
+        self.query_one("#follows", Static).update(Text("\n".join(harmless(line) for line in lines)))
 
     @property
     def _chosen(self) -> Unfinished:

@@ -10,8 +10,8 @@ from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from tui import look
-from tui.formatting import plain
+from tui import keymap, look
+from tui.formatting import harmless, plain
 from tui.screens.base import MainScreen
 
 LIST, EVERYWHERE = "In a list", "Everywhere"
@@ -37,7 +37,7 @@ class Help(ModalScreen[None]):
             yield Static("Keys", classes="dialog-title")
             with VerticalScroll(classes="help-text"):
                 yield Static(self._text)
-            yield Static(Text("esc closes", style=look.DIM))
+            yield Static(Text(f"{keymap.key('help.close')} closes", style=look.DIM))
 
     def _describe(self, behind: Screen[object]) -> Text:
         page = Text()
@@ -70,7 +70,7 @@ class Help(ModalScreen[None]):
                 page.append(f"  {key:<12}", style=look.DIM if reason else look.GOOD)
                 page.append(plain(words), style=look.DIM if reason else "")
                 if reason:
-                    page.append(f"  {plain(reason)}", style=f"italic {look.WARN}")
+                    page.append(f"  {harmless(reason)}", style=f"italic {look.WARN}")
                 page.append("\n")
             page.append("\n")
         page.rstrip()
@@ -90,10 +90,11 @@ def _all(behind: Screen[object]) -> list[tuple[DOMNode, Binding]]:
     text; here they are told all the same, as they work as soon as it has not the focus."""
     nodes: list[DOMNode] = [behind] if behind.is_modal else [behind, behind.app]
     found = [
-        (node, binding)
+        (node, each)
         for node in nodes
         for bindings in node._bindings.key_to_bindings.values()
         for binding in bindings
+        for each in keymap.mapped(behind.app, binding)
     ]
     found += [(each.node, each.binding) for each in behind.active_bindings.values()]
     return list({(id(node), binding.key, binding.action): (node, binding) for node, binding in found}.values())

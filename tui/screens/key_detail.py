@@ -10,9 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
-from tui import look
+from tui import keymap, look
 from tui.charts import sparkline
-from tui.formatting import ago, count, money, percent, plain, resets, until
+from tui.formatting import ago, count, fit, harmless, money, percent, resets, until
 from tui.gateway.capabilities import Action
 from tui.gateway.durations import in_words
 from tui.gateway.errors import GatewayError
@@ -20,7 +20,7 @@ from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished, unfinished
 from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import LONGEST, Dialog
 from tui.widgets.bars import Hint, Line
 from tui.widgets.key_line import KeyLine
 from tui.widgets.table import bar
@@ -82,8 +82,8 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
 
     def _title(self) -> Text:
         key = self._record
-        title = Text(plain(key.label), style=look.STRONG)
-        title.append(f"  {plain(key.name)}", style="not bold dim")
+        title = Text(fit(harmless(key.label), LONGEST), style=look.STRONG)
+        title.append(f"  {harmless(key.name)}", style="not bold dim")
         if key.blocked:
             title.append("  blocked", style=look.BAD)
         return title
@@ -95,7 +95,7 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
         def fact(label: str, value: str | None, style: str = "") -> None:
             if value:
                 page.append(f"{label:<13}", style=look.DIM)
-                page.append(f"{plain(value)}\n", style=style)
+                page.append(f"{harmless(value)}\n", style=style)
 
         part = used(key.spend, key.max_budget)
         if part is None:
@@ -147,18 +147,21 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
                 fact("Metadata", f"{name} = {value}")
         # as wide as an 80-column dialog lets it be, on one line
         page.append("Hash ", style=look.DIM)
-        page.append(f"{plain(key.hash)}\n")
+        page.append(f"{harmless(key.hash)}\n")
         return page
 
     def _actions(self) -> list[Hint]:
-        shown = [Hint(letter, label, off=self._why_not(action) is not None) for letter, _, label, action in ACTIONS]
+        shown = [
+            Hint(keymap.key(f"detail.{name}"), label, off=self._why_not(action) is not None)
+            for _, name, label, action in ACTIONS
+        ]
         if self._rotation is not None:
-            shown += [Hint("f", "finish rotation"), Hint("u", "undo it")]
-        return [*shown, Hint("y", "copy id"), Hint("esc", "back")]
+            shown += [Hint(keymap.key("detail.finish"), "finish rotation"), Hint(keymap.key("detail.undo"), "undo it")]
+        return [*shown, Hint(keymap.key("detail.copy"), "copy id"), Hint(keymap.key("detail.back"), "back")]
 
     def _reasons(self) -> Text:
         said = [f"{label}: {why}" for _, _, label, action in ACTIONS if (why := self._why_not(action))]
-        return Text("\n".join(plain(each) for each in said), style=look.WARN)
+        return Text("\n".join(harmless(each) for each in said), style=look.WARN)
 
     def _why_not(self, action: Action) -> str | None:
         return self._workspace.session.rights.why_not(action, self._record)
@@ -185,7 +188,7 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
     def _show_days(self, text: str) -> None:
         line = Text(f"{'30 days':<13}" if text else "", style=look.DIM)
         # newlines are this program's own here; names from the gateway never are in it
-        line.append("\n".join(plain(each) for each in text.split("\n")), style="not dim")
+        line.append("\n".join(harmless(each) for each in text.split("\n")), style="not dim")
         self.query_one("#days", Line).show(line)
 
     def action_close(self) -> None:

@@ -14,11 +14,10 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Select, SelectionList, Static
 from textual.widgets.selection_list import Selection
 
-from tui import look
-from tui.formatting import day, plain
+from tui import keymap, look
+from tui.formatting import day, fit_to_show, harmless, plain
 from tui.gateway.durations import in_words, is_duration
 from tui.gateway.errors import GatewayError, NotConnected, Unreachable
-from tui.gateway.redaction import redact
 from tui.gateway.rotation_records import NOTE, RETIRED
 from tui.gateway.schema import Key, Team
 from tui.screens.dialogs import Dialog
@@ -55,6 +54,11 @@ def suggest_alias(name: str | None) -> str:
     """`name-6 random`, with the part of the name before an `@` (S40)."""
     letters = string.ascii_lowercase + string.digits
     return f"{(name or 'key').partition('@')[0]}-{''.join(secrets.choice(letters) for _ in range(6))}"
+
+
+HIDDEN = "[redacted]"
+"""What stands for a secret in a name or in metadata (S3)."""
+_NOT_HIDDEN = f"{HIDDEN} stands for what looks like a secret: take it out, or type it anew."
 
 
 class KeyForm(Dialog[bool]):
@@ -94,13 +98,23 @@ class KeyForm(Dialog[bool]):
         self._locked = locked or {}
         self._sending = False
         self._first: dict[str, str] = {}
+        self._real: dict[str, str] = {}
+
+    @property
+    def unfinished(self) -> str | None:
+        """A form in which something was typed, or whose call is on its way."""
+        if self._sending:
+            return "A key is being sent; the gateway may have taken it all the same."
+        touched = any(self._typed(name) != value for name, value in self._first.items() if self.query(f"#{name}"))
+        what = f"The changes to {self._key.label} are" if self._key else "The new key is"
+        return f"{plain(what)} not sent." if touched else None
 
     def compose(self) -> ComposeResult:
         """One line a field, errors below the field they belong to."""
         key = self._key
         title = f"Edit {key.label} ({key.tail})" if key else "New virtual key"
         with Vertical(classes="dialog form"):
-            yield Static(Text(plain(title)), classes="dialog-title")
+            yield Static(Text(fit_to_show(title)), classes="dialog-title")
             with VerticalScroll(can_focus=False, classes="form-fields"):
                 alias = key.alias or "" if key else suggest_alias(self._owner)
                 yield from self._input("alias", "Alias", alias)
@@ -108,10 +122,10 @@ class KeyForm(Dialog[bool]):
                     yield from self._input("owner", "Owner", self._owner or "", "user id; empty for none")
                 if self._teams and not key:
                     yield from self._select(
-                        "team", "Team", [(plain(t.label), t.team_id) for t in self._teams], None, "none"
+                        "team", "Team", [(fit_to_show(t.label), t.team_id) for t in self._teams], None, "none"
                     )
                 yield from self._input(
-                    "models", "Models", ", ".join(key.models) if key else "", "empty: all · enter picks from a list"
+                    "models", "Models", self._named(key.models) if key else "", "empty: all · enter picks from a list"
                 )
                 yield from self._input("budget", "Budget $", _number(key.max_budget) if key else "", "empty: no limit")
                 yield from self._select(
@@ -123,12 +137,17 @@ class KeyForm(Dialog[bool]):
                 if self._key_types and not key:
                     yield from self._select("type", "Type", list(TYPES), "default", None)
                 shown = _shown_metadata(key) if key else {}
-                metadata = json.dumps(shown, ensure_ascii=False) if shown else ""
+                metadata = _json(shown) if shown else ""
                 yield from self._input("metadata", "Metadata", metadata, 'JSON, such as {"project": "search"}')
             yield Static("", id="wrong", classes="wrong")
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Save  ctrl+s" if key else "Create  ctrl+s", id="send", variant="primary", compact=True)
-                yield Button("Back  esc", id="back", compact=True)
+                yield Button(
+                    f"{'Save' if key else 'Create'}  {keymap.key('form.save')}",
+                    id="send",
+                    variant="primary",
+                    compact=True,
+                )
+                yield Button(f"Back  {keymap.key('form.cancel')}", id="back", compact=True)
 
     def _windows(self) -> list[tuple[str, str]]:
         now = self._key.budget_duration if self._key else None
@@ -145,10 +164,10 @@ class KeyForm(Dialog[bool]):
     def _input(self, name: str, label: str, value: str, hint: str = "") -> ComposeResult:
         with Horizontal(classes="form-row"):
             yield Static(label, classes="form-label")
-            self._first[name] = plain(value)
+            value = self._first[name] = harmless(value)
             # the suggested alias gives way to what is typed; everything else is there to be changed
             suggested = name == "alias" and self._key is None
-            field = Input(plain(value), placeholder=hint, id=name, compact=True, select_on_focus=suggested)
+            field = Input(value, placeholder=hint, id=name, compact=True, select_on_focus=suggested)
             field.cursor_blink = False
             field.disabled = name in self._locked
             yield field
@@ -190,9 +209,9 @@ class KeyForm(Dialog[bool]):
             names = list(await self._models())
             self._say("")
         field = self.query_one("#models", Input)
-        picked = await self.app.push_screen_wait(PickModels(names, _split(field.value)))
+        picked = await self.app.push_screen_wait(PickModels(names, self._models_in(field.value)))
         if picked is not None:
-            field.value = ", ".join(picked)
+            field.value = self._named(picked)
 
     @on(Input.Submitted)
     def on_enter(self, event: Input.Submitted) -> None:
@@ -250,9 +269,11 @@ class KeyForm(Dialog[bool]):
             alias = self._typed("alias").strip()
             if not alias and (key is None or key.alias):
                 wrong["alias"] = "A name is needed: it is how people and bills tell keys apart."
+            if HIDDEN in alias:
+                wrong["alias"] = _NOT_HIDDEN
             found["key_alias"] = alias
         if self._touched("models"):
-            found["models"] = _split(self._typed("models"))
+            found["models"] = self._models_in(self._typed("models"))
         if self._touched("budget"):
             found["max_budget"] = self._amount("budget", wrong)
         window = self._chosen("window")
@@ -271,14 +292,25 @@ class KeyForm(Dialog[bool]):
             found["duration"] = None if life == NEVER else life
             return found, wrong
         if self._touched("metadata"):
-            before, after = _shown_metadata(key), self._metadata(wrong)
+            # a hidden secret that was left where it is stays as it is
+            before, after = json.loads(self._first["metadata"] or "{}"), self._metadata(wrong)
             gone = dict.fromkeys(before.keys() - after.keys())
+            if any(HIDDEN in json.dumps(value) for name, value in after.items() if before.get(name) != value):
+                wrong["metadata"] = _NOT_HIDDEN
             found["metadata"] = {name: value for name, value in after.items() if before.get(name) != value} | gone
         if life == NEVER and key.expires_at is not None:
             found["duration"] = None
         elif life not in (KEEP, NEVER):
             found["duration"] = life
         return found, wrong
+
+    def _named(self, models: Sequence[str]) -> str:
+        """The models as they stand in the field; `_models_in` knows them again."""
+        self._real |= {_written(name): name for name in models}
+        return ", ".join(map(_written, models))
+
+    def _models_in(self, text: str) -> list[str]:
+        return [self._real.get(name, name) for name in _split(text)]
 
     def _for_a_new_key(self, wrong: dict[str, str]) -> dict[str, Any]:
         owner = self._typed("owner").strip() or None if self.query("#owner") else self._owner
@@ -333,7 +365,7 @@ class KeyForm(Dialog[bool]):
 
     def _refused(self, error: GatewayError, fields: Mapping[str, Any]) -> None:
         if isinstance(error, NotConnected):
-            self._say(f"{error} Nothing was sent; ctrl+s tries again.")
+            self._say(f"{error} Nothing was sent; {keymap.key('form.save')} tries again.")
             return
         if isinstance(error, Unreachable):
             again = "made" if self._key is None else "changed"
@@ -348,12 +380,12 @@ class KeyForm(Dialog[bool]):
 
     def _complain(self, name: str, sentence: str) -> None:
         line = self.query_one(f"#{name}-wrong", Static)
-        line.update(Text(redact(plain(sentence))))
+        line.update(Text(harmless(sentence)))
         line.add_class("shown")
         self.query_one(f"#{name}").focus()
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
+        self.query_one("#wrong", Static).update(Text(harmless(sentence), style=style))
 
     def _clear(self) -> None:
         self._say("")
@@ -383,7 +415,7 @@ class PickModels(Dialog[list[str] | None]):
         with Vertical(classes="dialog"):
             yield Static("Models this key may call", classes="dialog-title")
             yield SelectionList[str](
-                *(Selection(Text(plain(name)), name, name in self._chosen) for name in self._names), compact=True
+                *(Selection(Text(fit_to_show(name)), name, name in self._chosen) for name in self._names), compact=True
             )
             yield Static(Text("space marks · enter takes them (none: all) · esc goes back", style=look.DIM))
 
@@ -412,6 +444,19 @@ def _split(text: str) -> list[str]:
 def _shown_metadata(key: Key) -> dict[str, Any]:
     """The metadata without this program's own notes, which a person has no business with."""
     return {name: value for name, value in key.metadata.items() if name not in (NOTE, RETIRED)}
+
+
+def _written(name: str) -> str:
+    """A model's name in a list with commas; one that cannot be shown as it is comes as JSON writes it."""
+    if plain(name) == name == name.strip() and "," not in name:
+        return harmless(name)
+    return harmless(json.dumps(name)[1:-1].replace(",", "\\u002c"))
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    # what cannot be shown as it is would be changed by saving it
+    return text if plain(text) == text else json.dumps(value)
 
 
 def _number(value: float | None) -> str:

@@ -77,15 +77,15 @@ def why(key: Key, reason: Reason, now: datetime) -> str:
 
 
 REMEDY: dict[Reason, tuple[str, str, str]] = {
-    Reason.EXPIRED: ("r", "rotate", "rotate"),
-    Reason.OVER: ("e", "budget", "edit"),
-    Reason.BLOCKED: ("b", "unblock", "block"),
-    Reason.EXPIRING: ("r", "rotate", "rotate"),
-    Reason.DUE: ("r", "rotate", "rotate"),
-    Reason.NEAR: ("e", "budget", "edit"),
-    Reason.UNUSED: ("d", "delete", "delete"),
+    Reason.EXPIRED: ("keys.rotate", "rotate", "rotate"),
+    Reason.OVER: ("keys.edit", "budget", "edit"),
+    Reason.BLOCKED: ("keys.block", "unblock", "block"),
+    Reason.EXPIRING: ("keys.rotate", "rotate", "rotate"),
+    Reason.DUE: ("keys.rotate", "rotate", "rotate"),
+    Reason.NEAR: ("keys.edit", "budget", "edit"),
+    Reason.UNUSED: ("keys.delete", "delete", "delete"),
 }
-"""The key to press, what the footer calls it, and the keys screen's action, by reason."""
+"""The binding to press, what the footer calls it, and the keys screen's action, by reason."""
 
 SORTS: dict[str, Callable[[Key], object]] = {
     "alias": lambda key: key.label,

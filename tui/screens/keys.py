@@ -11,18 +11,18 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui import look
+from tui import keymap, look
 from tui.credentials import HeldKey, Secret
 from tui.formatting import ago, day, models_summary, money, plain
 from tui.gateway import keys
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError, Invalid, NotConnected, Unreachable
-from tui.gateway.rotation import Step, Unfinished, finish, undo, unfinished
+from tui.gateway.rotation import How, Step, Unfinished, finish, undo, unfinished
 from tui.gateway.rotation_records import retired
 from tui.gateway.schema import Key, NewKey
 from tui.gateway.state import Attention, Reason, attention, reasons
 from tui.screens.base import MainScreen
-from tui.screens.dialogs import Confirm, Results
+from tui.screens.dialogs import Results
 from tui.screens.finish import Finish
 from tui.screens.key_detail import KeyDetail
 from tui.screens.key_form import KeyForm
@@ -30,6 +30,7 @@ from tui.screens.key_text import REMEDY, SORTS, budget_cell, done_with, end_cell
 from tui.screens.rotate import Rotate
 from tui.screens.rotate_many import RotateMany
 from tui.screens.secret import ShowSecret
+from tui.screens.sure import confirmed_end, sure
 from tui.widgets.bars import Line
 from tui.widgets.table import Cell, Column, RecordTable, Row, next_sort, sort_key
 from tui.workspace import Workspace
@@ -131,6 +132,12 @@ class KeysScreen(MainScreen):
         self._reverse = False
         self._by_hash: dict[str, Key] = {}
         self._rotations: dict[str, Unfinished] = {}
+        self._acting = ""
+
+    @property
+    def unfinished(self) -> str | None:
+        """An action that is being sent to one key after another."""
+        return f"{self._acting}: under way; what was sent is done, the rest is not." if self._acting else None
 
     def compose_body(self) -> Iterable[Widget]:
         """Attention, filter, all keys."""
@@ -222,7 +229,7 @@ class KeysScreen(MainScreen):
             )
         line = self.query_one("#filtered", Line)
         line.display = bool(words)
-        line.show(Text(f" {' · '.join(words)}. esc clears." if words else "", style=look.GOOD))
+        line.show(Text(f" {' · '.join(words)}. {keymap.key('keys.back')} clears." if words else "", style=look.GOOD))
 
     def _say_empty(self, any_shown: bool) -> None:
         line = self.query_one("#empty", Line)
@@ -230,17 +237,17 @@ class KeysScreen(MainScreen):
         if any_shown:
             return
         if self.workspace.keys:
-            text = f"No key matches “{plain(self._needle)}”. esc clears the filter."
+            text = f"No key matches “{plain(self._needle)}”. {keymap.key('keys.back')} clears the filter."
         elif self.workspace.session.rights.why_not(Action.LIST_KEYS):
             text = "Keys cannot be listed with this session's key."
         elif self.workspace.session.rights.why_not(Action.CREATE):
             text = "No keys yet."
         else:
-            text = "No keys yet. n makes one."
+            text = f"No keys yet. {keymap.key('keys.new')} makes one."
         line.show(Text(text))
 
     def _rotation_row(self, rotation: Unfinished) -> Row:
-        marked = rotation.new.hash in self._marks
+        marked, by = rotation.new.hash in self._marks, keymap.key("keys.finish")
         old = {
             Step.OLD_GONE: "old key gone, name not handed over",
             Step.RETIRED: "old key retired, name not handed over",
@@ -253,7 +260,7 @@ class KeysScreen(MainScreen):
                 "alias": Cell(rotation.label),
                 "key": Cell(rotation.new.tail, look.DIM),
                 "why": Cell(f"rotation unfinished: {old}", look.WARN),
-                "remedy": Cell("" if self.workspace.session.rights.read_only else "f finish"),
+                "remedy": Cell("" if self.workspace.session.rights.read_only else f"{by} finish"),
             },
             marked=marked,
         )
@@ -261,7 +268,7 @@ class KeysScreen(MainScreen):
     def _needy_row(self, item: Attention) -> Row:
         now = self.workspace.clock()
         style = look.BAD if item.reason in (Reason.EXPIRED, Reason.OVER, Reason.BLOCKED) else look.WARN
-        letter, label, action = REMEDY[item.reason]
+        done_by, label, action = REMEDY[item.reason]
         off = self.workspace.session.rights.why_not(NEEDED[action], item.key) is not None
         marked = item.key.hash in self._marks
         return Row(
@@ -271,7 +278,7 @@ class KeysScreen(MainScreen):
                 "alias": Cell(item.key.label),
                 "key": Cell(item.key.tail, look.DIM),
                 "why": Cell(why(item.key, item.reason, now), style),
-                "remedy": Cell("" if off else f"{letter} {label}"),
+                "remedy": Cell("" if off else f"{keymap.key(done_by)} {label}"),
             },
             marked=marked,
         )
@@ -443,6 +450,7 @@ class KeysScreen(MainScreen):
         if event.error:
             self.say_stale(event.error, f"{self.workspace.keys_at.astimezone():%H:%M}")
         else:
+            self.all_well()
             self.set_status()
         self.draw()
 
@@ -526,7 +534,7 @@ class KeysScreen(MainScreen):
         if not (chosen := self._chosen("edit", only)):
             return
         if len(chosen) > 1:
-            self.tell("Edit works on one key; esc clears the marks.", severity="warning")
+            self.tell(f"Edit works on one key; {keymap.key('keys.back')} clears the marks.", severity="warning")
             return
         key, session = chosen[0], self.workspace.session
         money_locked = session.rights.why_not(Action.EDIT, key, {"max_budget"})
@@ -561,7 +569,8 @@ class KeysScreen(MainScreen):
             self.load()
             return
         if self._rotation_at(chosen[0]) is not None:
-            self.tell("A rotation of this key is unfinished: f finishes it, u takes it back.", severity="warning")
+            ways = f"{keymap.key('keys.finish')} finishes it, {keymap.key('keys.undo')} takes it back"
+            self.tell(f"A rotation of this key is unfinished: {ways}.", severity="warning")
             return
         new_secret = await self.app.push_screen_wait(Rotate(self.workspace, chosen[0]))
         if new_secret is None:
@@ -588,6 +597,8 @@ class KeysScreen(MainScreen):
         if fate is None:
             return
         how, grace = fate
+        if how is How.DELETE and not await confirmed_end(self.app, session.settings, [rotation.old or rotation.new]):
+            return
         try:
             key = await finish(session.client, rotation, secret_is_safe=True, how=how, grace=grace)
         except GatewayError as error:
@@ -605,7 +616,8 @@ class KeysScreen(MainScreen):
             return
         assert rotation is not None
         lines = [rotation.so, "", rotation.undo_does]
-        if not await self.app.push_screen_wait(Confirm(f"Undo the rotation of {rotation.label}?", lines, "Undo")):
+        title, settings = f"Undo the rotation of {rotation.label}?", self.workspace.session.settings
+        if not await sure(self.app, settings, [rotation.new], title, lines, "Undo"):
             return
         try:
             key = await undo(self.workspace.session.client, rotation)
@@ -618,7 +630,8 @@ class KeysScreen(MainScreen):
 
     def _told_of(self, rotation: Unfinished | None) -> bool:
         if rotation is None:
-            self.tell("No rotation of this key is unfinished; r begins one.", severity="warning")
+            begin = keymap.key("keys.rotate")
+            self.tell(f"No rotation of this key is unfinished; {begin} begins one.", severity="warning")
         return rotation is not None
 
     @work
@@ -678,9 +691,11 @@ class KeysScreen(MainScreen):
         else:
             title = f"{verb} {len(chosen)} keys?"
             lines = [*lines, "", *(f"· {key.label} ({key.tail})" for key in chosen)]
-        if not await self.app.push_screen_wait(Confirm(title, lines, verb.split()[0])):
+        settings, may_be_undone = self.workspace.session.settings, verb == "Unblock"
+        if not await sure(self.app, settings, chosen, title, lines, verb.split()[0], harmless=may_be_undone):
             return
         results: list[tuple[str, bool]] = []
+        self._acting = title.rstrip("?")
         for number, key in enumerate(chosen, 1):
             if len(chosen) > 1:
                 self.set_status(f"{number} of {len(chosen)}: {key.label} …")
@@ -697,6 +712,7 @@ class KeysScreen(MainScreen):
             else:
                 results.append((f"{key.label}: {done}", True))
                 self._marks.discard(key.hash)
+        self._acting = ""
         self.set_status()
         self.load()
         if all(good for _, good in results):

@@ -11,13 +11,14 @@ from textual.containers import Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
-from tui import look, snippets
-from tui.formatting import count, money, per_million, plain
+from tui import keymap, look, snippets
+from tui.formatting import count, fit, harmless, money, per_million
 from tui.gateway.errors import GatewayError
+from tui.gateway.redaction import redact
 from tui.gateway.schema import Model
 from tui.gateway.usage import Metrics, Usage
 from tui.reports import Report, refused, scopes
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import LONGEST, Dialog
 from tui.screens.usage_tables import share_text
 from tui.widgets.bars import Line
 from tui.workspace import Workspace
@@ -78,14 +79,14 @@ class ModelDetail(Dialog[None]):
     def compose(self) -> ComposeResult:
         """Share, facts, snippets, keys; the facts scroll where there is little room."""
         with Vertical(classes="dialog model"):
-            yield Static(Text(plain(self._model.name), style=look.STRONG), classes="dialog-title")
+            yield Static(Text(fit(harmless(self._model.name), LONGEST), style=look.STRONG), classes="dialog-title")
             yield Line(id="share")
             with VerticalScroll(classes="model-text", can_focus=False):
                 yield Static(self._facts())
             yield Line(id="tabs")
             with VerticalScroll(classes="model-snippet", can_focus=False):
                 yield Static("", id="snippet")
-            yield Static(Text("y copy this · tab next · Y copy the name · esc back", style=look.DIM), id="keys")
+            yield Static(Text(_keys(), style=look.DIM), id="keys")
 
     def on_mount(self) -> None:
         """Draw what is known; the share comes later."""
@@ -131,7 +132,7 @@ class ModelDetail(Dialog[None]):
 
         def fact(label: str, value: str | None) -> None:
             if value:
-                page.add_row(Text(label, style=look.DIM), Text(plain(value)))
+                page.add_row(Text(label, style=look.DIM), Text(harmless(value)))
 
         price = "unknown to the gateway"
         if model.priced:
@@ -150,7 +151,7 @@ class ModelDetail(Dialog[None]):
         return page
 
     def _say_share(self, words: str) -> None:
-        text = Text.assemble((f"{f'Last {DAYS} days':<14}", look.DIM), plain(words))
+        text = Text.assemble((f"{f'Last {DAYS} days':<14}", look.DIM), harmless(words))
         self.query_one("#share", Line).show(text)
 
     def _show_share(self, report: Report) -> None:
@@ -169,13 +170,13 @@ class ModelDetail(Dialog[None]):
             chosen = number == self._tab
             tabs.append(f"[{title}]" if chosen else title, style=look.STRONG if chosen else look.DIM)
         self.query_one("#tabs", Line).show(tabs)
-        self.query_one("#snippet", Static).update(Text(self.snippet))
+        self.query_one("#snippet", Static).update(Text(redact(self.snippet)))
 
     @property
     def snippet(self) -> str:
         """The text that is shown."""
         make = list(self._snippets.values())[self._tab]
-        return make(self._workspace.session.client.url, PLACEHOLDER, plain(self._model.name))
+        return make(self._workspace.session.client.url, PLACEHOLDER, harmless(self._model.name))
 
     def action_turn(self, step: int) -> None:
         """The next or the previous snippet."""
@@ -203,3 +204,8 @@ class ModelDetail(Dialog[None]):
     def action_scroll(self, lines: int) -> None:
         """Move the facts."""
         self.query_one(".model-text", VerticalScroll).scroll_relative(y=lines * 2, animate=False)
+
+
+def _keys() -> str:
+    shown = (("copy", "copy this"), ("next", "next"), ("copy-id", "copy the name"), ("back", "back"))
+    return " · ".join(f"{keymap.key(f'model.{name}')} {label}" for name, label in shown)

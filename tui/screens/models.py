@@ -10,10 +10,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui import look
-from tui.formatting import per_million, plain, short_count
+from tui import keymap, look
+from tui.formatting import NAMELESS, harmless, per_million, short_count
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError
+from tui.gateway.fields import visible
 from tui.gateway.schema import Model
 from tui.screens.base import MainScreen
 from tui.screens.model_detail import ModelDetail
@@ -141,7 +142,7 @@ class ModelsScreen(MainScreen):
         table.show([_row(model) for model in shown], sorted_by=self._sort, reverse=self._reverse)
         empty = self.query_one("#empty", Line)
         empty.display = not shown
-        empty.show(Text("" if shown else plain(self._instead())))
+        empty.show(Text("" if shown else harmless(self._instead())))
         self._say_status()
         if shown and not self._typing and self.is_current:
             table.focus()
@@ -151,9 +152,9 @@ class ModelsScreen(MainScreen):
         if self._reading:
             return "reading models …"
         if self.workspace.models is None:
-            return f"{self._error} R tries again." if self._error else "Nothing read yet. R asks."
+            return self.said(self._error) if self._error else f"Nothing read yet. {keymap.key('screen.refresh')} asks."
         if self.workspace.models:
-            return f"No model matches “{self._needle}”. esc clears the filter."
+            return f"No model matches “{self._needle}”. {keymap.key('models.back')} clears the filter."
         return "No models: this gateway offers none to this key."
 
     def _say_status(self) -> None:
@@ -190,6 +191,8 @@ class ModelsScreen(MainScreen):
     def on_loaded(self, event: Loaded) -> None:
         """Draw what came, or say why the old list stays."""
         self._reading, self._error = False, event.error
+        if event.error is None:
+            self.all_well()
         self.draw()
 
     # Choosing
@@ -285,7 +288,7 @@ def _row(model: Model) -> Row:
     able += [word for word in model.capabilities if word not in FIRST]
     mode = model.mode or "?"
     cells = {
-        "name": model.name,
+        "name": visible(model.name) or NAMELESS,
         "provider": ", ".join(model.providers) or "?",
         "mode": _SHORT_MODES.get(mode, mode),
         "in": per_million(model.input_cost_per_token),

@@ -13,10 +13,10 @@ from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
-from tui import look
+from tui import keymap, look
 from tui.delivery import EnvFile, NewFile, Place, check, deliver, delivered, file_for, occupied
 from tui.files import FileError
-from tui.formatting import plain
+from tui.formatting import harmless
 from tui.gateway import rotation
 from tui.gateway.capabilities import licensed
 from tui.gateway.client import Client
@@ -26,6 +26,7 @@ from tui.gateway.schema import Key
 from tui.screens.dialogs import AskText, Confirm
 from tui.screens.rotation_dialog import RotationDialog, retire, to_know
 from tui.screens.secret import wrong_new_file
+from tui.screens.sure import confirmed_end, sure
 from tui.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Rotate(RotationDialog[str | None]):
     def _show_plan(self) -> None:
         kept = " · ".join(f"{label} {value}" for label, value in self._plan.copied)
         text = Text("Keeps  ", style=look.DIM)
-        text.append(plain(kept), style="not dim")
+        text.append(harmless(kept), style="not dim")
         self.query_one("#keeps", Static).update(text)
         lines = Text()
         if self._regenerates:
@@ -122,10 +123,10 @@ class Rotate(RotationDialog[str | None]):
             self._say("")
             return
         for warning in to_know(self._plan):
-            lines.append(f"! {plain(warning)}\n", style=look.WARN)
+            lines.append(f"! {harmless(warning)}\n", style=look.WARN)
         # the first two, making and trying the new key, are on screen when they happen
         for step in self._plan.steps[2:]:
-            lines.append(f"· {plain(step)}\n", style=look.DIM)
+            lines.append(f"· {harmless(step)}\n", style=look.DIM)
         lines.rstrip()
         self.query_one("#warnings", Static).update(lines)
         self._say(self._plan.problem or "", look.BAD)
@@ -178,9 +179,9 @@ class Rotate(RotationDialog[str | None]):
             return
         if self._place and not await may_replace(self, [(self._place, self._record)]):
             return
-        if self._regenerates and not await self.app.push_screen_wait(
-            Confirm(f"Regenerate {self._record.label} ({self._record.tail})?", [RISK], "Regenerate")
-        ):
+        title = f"Regenerate {self._record.label} ({self._record.tail})?"
+        settings = self._workspace.session.settings
+        if self._regenerates and not await sure(self.app, settings, [self._record], title, [RISK], "Regenerate"):
             return
         self._under_way()
         try:
@@ -208,7 +209,7 @@ class Rotate(RotationDialog[str | None]):
             made = await rotation.create(client, self._plan)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
-            self._step(" ", "The old key is as it was. esc goes back.")
+            self._step(" ", f"The old key is as it was. {keymap.key('rotate.leave')} goes back.")
             return
         self._made, self._secret = made, made.secret
         self._last("✔", f"created  {made.rotation.new.tail}, for now as {made.alias}", look.GOOD)
@@ -219,7 +220,9 @@ class Rotate(RotationDialog[str | None]):
             await rotation.prove(self._workspace.session.connect, made)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
-            self._step(" ", "Both keys are there; esc leaves it, and the list offers to undo it.")
+            self._step(
+                " ", f"Both keys are there; {keymap.key('rotate.leave')} leaves it, and the list offers to undo it."
+            )
             return
         self._last("✔", "answers", look.GOOD)
         if self._place is not None:
@@ -236,9 +239,9 @@ class Rotate(RotationDialog[str | None]):
         self._step(" ", "")
         button = self.query_one("#have-it", Button)
         then = {How.GRACE: ": retire the old key", How.DELETE: ": delete the old key", How.KEEP: ": keep both for now"}
-        button.label = f"I have it{then[self._plan.how] if self._made else ''}  I"
+        button.label = f"I have it{then[self._plan.how] if self._made else ''}  {keymap.key('rotate.have-it')}"
         button.display = True
-        self.query_one("#leave", Button).label = "Later  esc"
+        self.query_one("#leave", Button).label = f"Later  {keymap.key('rotate.leave')}"
         self.query_one("#leave").display = self._made is not None
         self._draw()
 
@@ -282,6 +285,9 @@ class Rotate(RotationDialog[str | None]):
             self._done = True
             self.dismiss(self._secret if self._plan.own else None)
             return
+        settings = self._workspace.session.settings
+        if self._plan.how is How.DELETE and not await confirmed_end(self.app, settings, [self._record]):
+            return
         self._busy = True
         self._shown = False
         self._say("")
@@ -304,11 +310,13 @@ class Rotate(RotationDialog[str | None]):
                     await retire(client, plan, made)
         except GatewayError as error:
             self._last("✘", str(error), look.BAD)
-            self._step(" ", "I tries again. Later, the list shows what is left: f finishes, u takes it back.")
+            self._step(
+                " ", f"{keymap.key('rotate.have-it')} tries again. Later, the list shows what is left: {_ways()}."
+            )
             return
         self._done = True
         self.query_one("#have-it").display = False
-        self.query_one("#leave", Button).label = "Close  esc"
+        self.query_one("#leave", Button).label = f"Close  {keymap.key('rotate.leave')}"
         name = self._record.label
         if plan.how is How.KEEP:
             self._last(
@@ -328,8 +336,8 @@ class Rotate(RotationDialog[str | None]):
         page = super()._page()
         if self._secret and not self._done and self.query_one("#have-it").display:
             page.append(f"▸ {self._masked}\n", style=f"{look.STRONG} {look.GOOD}")
-            for letter, label in (("v", "show or hide"), ("y", "copy"), ("w", "write to a file")):
-                page.append(letter, style=look.STRONG)
+            for action, label in (("reveal", "show or hide"), ("copy", "copy"), ("write", "write to a file")):
+                page.append(keymap.key(f"rotate.{action}"), style=look.STRONG)
                 page.append(f" {label}   ")
             if self._made is not None and not self._tried:
                 alive = "" if self._over or self._record.blocked else "The old key still works. "
@@ -341,14 +349,18 @@ class Rotate(RotationDialog[str | None]):
     def leave(self) -> None:
         """Not without the secret that is shown this once; an unfinished rotation is told of."""
         if self._secret and self._made is None and not self._done:
-            self._say("This secret is shown only this once. I when you have it.", look.WARN)
+            self._say(
+                f"This secret is shown only this once. {keymap.key('rotate.have-it')} when you have it.", look.WARN
+            )
             return
         new_secret = self._made.secret if self._made and self._done and self._plan.own else None
         if self._made is not None and not self._done:
-            cast("LitellmTui", self.app).tell(
-                "The rotation is listed as unfinished: f finishes it, u takes it back.", severity="warning"
-            )
+            cast("LitellmTui", self.app).tell(f"The rotation is listed as unfinished: {_ways()}.", severity="warning")
         self.dismiss(new_secret)
+
+
+def _ways() -> str:
+    return f"{keymap.key('keys.finish')} finishes it, {keymap.key('keys.undo')} takes it back"
 
 
 async def may_replace(screen: Screen[Any], places: Sequence[tuple[Place, Key]]) -> bool:

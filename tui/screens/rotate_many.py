@@ -9,16 +9,17 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Button, Input, Select, Static
 
-from tui import look
+from tui import keymap, look
 from tui.delivery import Place, check, deliver, places_for
 from tui.files import FileError
-from tui.formatting import plain
+from tui.formatting import harmless
 from tui.gateway import rotation
 from tui.gateway.errors import GatewayError
 from tui.gateway.rotation import How, Plan, Successor, unfinished
 from tui.gateway.schema import Key
 from tui.screens.rotate import may_replace
 from tui.screens.rotation_dialog import RotationDialog, retire, to_know
+from tui.screens.sure import confirmed_end
 from tui.workspace import Workspace
 
 ENV_FILE, FOLDER = "env", "folder"
@@ -103,13 +104,13 @@ class RotateMany(RotationDialog[None]):
         for intent in intents:
             if intent.why_not:
                 page.append("✘ ", style=look.WARN)
-                page.append(f"{plain(intent.label)}\n", style=look.DIM)
-                page.append("" if same else f"  left out: {plain(intent.why_not)}\n", style=look.WARN)
+                page.append(f"{harmless(intent.label)}\n", style=look.DIM)
+                page.append("" if same else f"  left out: {harmless(intent.why_not)}\n", style=look.WARN)
                 continue
-            page.append(f"▸ {plain(intent.label)}")
+            page.append(f"▸ {harmless(intent.label)}")
             page.append(f"  {_would(intent.plan)}\n", style=look.DIM)
             for warning in to_know(intent.plan):
-                page.append(f"  ! {plain(warning)}\n", style=look.WARN)
+                page.append(f"  ! {harmless(warning)}\n", style=look.WARN)
         page.rstrip()
         self.query_one("#warnings", Static).update(page)
 
@@ -154,7 +155,7 @@ class RotateMany(RotationDialog[None]):
                 self._step(" ", f"{intent.label}: left out")
         if self._made:
             self.query_one("#have-it").display = True
-            self.query_one("#leave", Button).label = "Later  esc"
+            self.query_one("#leave", Button).label = f"Later  {keymap.key('rotate.leave')}"
 
     async def _make(self, plans: list[Plan], places: list[Place]) -> None:
         session = self._workspace.session
@@ -178,6 +179,10 @@ class RotateMany(RotationDialog[None]):
         """Retire the old key of every successor that was written."""
         if self._busy or self._done or not self._made:
             return
+        old = [plan.key for plan, _ in self._made]
+        ends = any(plan.how is How.DELETE for plan, _ in self._made)
+        if not await confirmed_end(self.app, self._workspace.session.settings, old, at_once=ends):
+            return
         self._busy = self._done = True
         self.query_one("#have-it").display = False
         client = self._workspace.session.client
@@ -193,7 +198,7 @@ class RotateMany(RotationDialog[None]):
                 self._step("✔", f"{plan.key.label}: old key {_FATE[plan.how]}", look.GOOD)
         finally:
             self._busy = False
-            self.query_one("#leave", Button).label = "Close  esc"
+            self.query_one("#leave", Button).label = f"Close  {keymap.key('rotate.leave')}"
 
     def _draw(self) -> None:
         super()._draw()

@@ -10,14 +10,13 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ScreenResultType
 from textual.widgets import Button, Input, Select, Static
 
-from tui import look
-from tui.formatting import plain
+from tui import keymap, look
+from tui.formatting import fit, harmless
 from tui.gateway import rotation
 from tui.gateway.client import Client
-from tui.gateway.redaction import redact
 from tui.gateway.rotation import How, Plan, Successor, Unfinished
 from tui.gateway.schema import Key
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import LONGEST, Dialog
 from tui.workspace import Workspace
 
 
@@ -41,16 +40,24 @@ class RotationDialog(Dialog[ScreenResultType]):
     def __init__(self, workspace: Workspace, title: str, word: str) -> None:
         super().__init__()
         self._workspace = workspace
-        self._heading = title
+        self._heading = fit(harmless(title), LONGEST)
         self._word = word
         self._busy = False
         self._done = False
         self._lines: list[tuple[str, str, str]] = []
 
+    @property
+    def unfinished(self) -> str | None:
+        """A step under way, or a rotation that has begun and not ended."""
+        if self._busy:
+            return f"{self._heading}: a step is under way."
+        begun = bool(self._lines) and not self._done
+        return f"{self._heading}: begun and not finished; a secret shown here is not shown again." if begun else None
+
     def compose(self) -> ComposeResult:
         """What is kept, the choices, what to know before, then the steps."""
         with Vertical(classes="dialog rotate"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(self._heading), classes="dialog-title")
             with VerticalScroll(classes="rotate-body", can_focus=False):
                 yield Static("", id="keeps")
                 with Vertical(id="choices"):
@@ -59,9 +66,11 @@ class RotationDialog(Dialog[ScreenResultType]):
                 yield Static("", id="steps")
             yield Static("", id="wrong", classes="wrong")
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Rotate  ctrl+s", id="begin", variant="primary", compact=True)
-                yield Button(f"{self._word}  I", id="have-it", variant="primary", compact=True)
-                yield Button("Back  esc", id="leave", compact=True)
+                yield Button(f"Rotate  {keymap.key('rotate.begin')}", id="begin", variant="primary", compact=True)
+                yield Button(
+                    f"{self._word}  {keymap.key('rotate.have-it')}", id="have-it", variant="primary", compact=True
+                )
+                yield Button(f"Back  {keymap.key('rotate.leave')}", id="leave", compact=True)
 
     def compose_choices(self) -> ComposeResult:
         """The rows between what is kept and what to know."""
@@ -137,14 +146,14 @@ class RotationDialog(Dialog[ScreenResultType]):
         page = Text()
         for mark, text, style in self._lines:
             page.append(f"{mark} ", style=style)
-            page.append(f"{plain(text)}\n")
+            page.append(f"{harmless(text)}\n")
         return page
 
     def _draw(self) -> None:
         self.query_one("#steps", Static).update(self._page())
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#wrong", Static).update(Text(redact(plain(sentence)), style=style))
+        self.query_one("#wrong", Static).update(Text(harmless(sentence), style=style))
 
     def action_scroll_body(self, pages: int) -> None:
         """Move the page between title and buttons."""

@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Button, Static
 
-from tui import look, snippets
+from tui import keymap, look, snippets
 from tui.delivery import NewFile, check, deliver
 from tui.files import FileError
-from tui.formatting import plain
+from tui.formatting import fit_to_show, harmless
 from tui.gateway.redaction import redact
 from tui.screens.dialogs import AskText, Dialog
 from tui.widgets.bars import Hint
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from tui.app import LitellmTui
 
 KEYS = (
-    Hint("v", "show"),
-    Hint("y", "copy"),
-    Hint("w", "write to a file"),
-    Hint("tab", "next snippet"),
-    Hint("Y", "copy it"),
+    ("reveal", "show"),
+    ("copy", "copy"),
+    ("write", "write to a file"),
+    ("next", "next snippet"),
+    ("copy-snippet", "copy it"),
 )
+"""The bindings that are shown beside the secret, and what they are called there."""
 
 
 class ShowSecret(Dialog[None]):
@@ -51,24 +52,29 @@ class ShowSecret(Dialog[None]):
         self._heading = title
         self._secret = secret
         self._url = url
-        self._model = model
+        self._model = redact(model)
         self._shown = False
         self._turn = 0
+
+    @property
+    def unfinished(self) -> str | None:
+        """Nobody has said yet that the secret is safe."""
+        return f"{fit_to_show(self._heading)}: its secret is shown only this once."
 
     def compose(self) -> ComposeResult:
         """Title, secret, what can be done, a snippet."""
         with Vertical(classes="dialog secret"):
-            yield Static(Text(plain(self._heading)), classes="dialog-title")
+            yield Static(Text(fit_to_show(self._heading)), classes="dialog-title")
             with VerticalScroll(classes="secret-body", can_focus=False):
                 yield Static("", id="value")
                 yield Static(
                     Text("LiteLLM keeps only a hash: this is the one time that the key can be seen.", style=look.WARN)
                 )
-                yield KeyLine(KEYS, id="keys")
+                yield KeyLine([Hint(keymap.key(f"secret.{name}"), label) for name, label in KEYS], id="keys")
                 yield Static("", id="tabs")
                 yield Static("", id="snippet")
             yield Static("", id="said")
-            yield Button("I have it  D", id="done", compact=True)
+            yield Button(f"I have it  {keymap.key('secret.done')}", id="done", compact=True)
 
     def on_mount(self) -> None:
         """Masked at first, and no button under a stray enter."""
@@ -82,7 +88,7 @@ class ShowSecret(Dialog[None]):
 
     def _snippet(self, secret: str) -> str:
         make = list(snippets.ALL.values())[self._turn]
-        return make(self._url, secret, plain(self._model))
+        return make(self._url, secret, self._model)
 
     def _draw(self) -> None:
         shown = self._secret if self._shown else self._masked
@@ -94,7 +100,7 @@ class ShowSecret(Dialog[None]):
         self.query_one("#snippet", Static).update(Text(self._snippet(shown)))
 
     def _say(self, sentence: str, style: str = "") -> None:
-        self.query_one("#said", Static).update(Text(redact(plain(sentence)), style=style))
+        self.query_one("#said", Static).update(Text(harmless(sentence), style=style))
 
     def action_reveal(self) -> None:
         """Show or mask the secret."""
@@ -131,7 +137,7 @@ class ShowSecret(Dialog[None]):
 
     def action_stay(self) -> None:
         """A stray esc does not lose a secret."""
-        self._say("The key is shown only this once. D when you have it.", look.WARN)
+        self._say(f"The key is shown only this once. {keymap.key('secret.done')} when you have it.", look.WARN)
 
     def action_done(self) -> None:
         """The person has it."""

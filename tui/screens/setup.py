@@ -12,7 +12,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Button, Input, Select, Static
 
-from tui import look
+from tui import keymap, look
 from tui.config import (
     Config,
     ConfigError,
@@ -28,9 +28,8 @@ from tui.config import (
 )
 from tui.credentials import CredentialError, HeldKey, clean_key, store_key
 from tui.files import FileError, write_private
-from tui.formatting import plain
+from tui.formatting import harmless
 from tui.gateway.errors import GatewayError
-from tui.gateway.redaction import redact
 from tui.startup import Session, explain, start
 from tui.widgets.bars import Hint, Hints, Line
 
@@ -94,9 +93,11 @@ class Setup(Screen[Settings | None]):
                 yield Select(ways, id="keep", compact=True, allow_blank=False, value=keep)
             yield Static("", id="said")
             with Horizontal(classes="dialog-buttons"):
-                yield Button("Test  ctrl+t", id="test", compact=True)
-                yield Button("Save and connect  ctrl+s", id="save", variant="primary", compact=True)
-                yield Button("Connect once  ctrl+o", id="once", compact=True)
+                yield Button(f"Test  {keymap.key('setup.test')}", id="test", compact=True)
+                yield Button(
+                    f"Save and connect  {keymap.key('setup.save')}", id="save", variant="primary", compact=True
+                )
+                yield Button(f"Connect once  {keymap.key('setup.once')}", id="once", compact=True)
             path = self._config.path or default_path()
             yield Static(
                 Text(f"Saved to {path}. Nothing there yet? --demo shows the app with made-up data.", style=look.DIM)
@@ -117,10 +118,10 @@ class Setup(Screen[Settings | None]):
         self.query_one("#top", Line).show(Text(" litellm-tui  set up", style=look.STRONG))
         self.query_one(Hints).set(
             [
-                Hint("ctrl+t", "test"),
-                Hint("ctrl+s", "save and connect"),
-                Hint("ctrl+o", "connect once"),
-                Hint("esc", "quit" if self._before is None else "back"),
+                Hint(keymap.key("setup.test"), "test"),
+                Hint(keymap.key("setup.save"), "save and connect"),
+                Hint(keymap.key("setup.once"), "connect once"),
+                Hint(keymap.key("setup.cancel"), "quit" if self._before is None else "back"),
             ]
         )
         field = self.query_one("#url", Input)
@@ -248,10 +249,10 @@ class Setup(Screen[Settings | None]):
 
     def _complain(self, name: str, sentence: str) -> None:
         line = self.query_one(f"#{name}-wrong", Static)
-        line.update(Text(plain(sentence)))
+        line.update(Text(harmless(sentence)))
         line.add_class("shown")
         self.query_one(f"#{name}").focus()
 
     def _say(self, sentence: str, style: str = look.DIM) -> None:
-        text = "\n".join(redact(plain(line)) for line in sentence.split("\n"))
+        text = "\n".join(harmless(line) for line in sentence.split("\n"))
         self.query_one("#said", Static).update(Text(text, style=style))

@@ -1,6 +1,6 @@
 """The usage screen: how much was spent and asked for, of whom, in which days, by model, key and day (S20-S26)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar
@@ -13,9 +13,10 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
+from tui import keymap
 from tui.export import contents
-from tui.forecast import MOST_DAYS, Forecast, NoForecast, forecast
-from tui.formatting import plain
+from tui.forecast import FEWEST_DAYS, MOST_DAYS, Forecast, NoForecast, forecast
+from tui.formatting import harmless
 from tui.gateway.errors import GatewayError
 from tui.gateway.usage import Metrics, Usage, previous
 from tui.reports import Report, refused, scopes
@@ -32,14 +33,19 @@ from tui.screens.usage_tables import VALUES, VIEWS, Item, Names, View, ordered, 
 from tui.spans import spans
 from tui.widgets.bars import Hint, Line
 from tui.widgets.chart import Chart
-from tui.widgets.table import RecordTable, next_sort
+from tui.widgets.table import RecordTable, Row, next_sort
 from tui.workspace import Workspace
 
 LEAST_ROWS = 4
 """Rows of the table that stay when the terminal is small; the chart gives way."""
 LEAST_CHART, MOST_CHART = 5, 18
+LINES_AROUND = 8
+"""Lines above and below chart and table, about; right for the first drawing alone."""
 ROOM_FOR_CACHE = 30
 """Lines of a terminal from which what the cache saved has a line of its own, whatever the chart."""
+TABLE_ACTIONS = ("view", "filter", "sort", "reverse")
+LEAST_HASH = 8
+"""Characters of a key's hash that name it."""
 CHEAP = 30
 """Calls up to which a report was cheap enough to ask unasked for the days before it too."""
 
@@ -54,6 +60,13 @@ class UsageTable(RecordTable):
         Binding("left", "screen.period(-1)", "earlier", show=False, id="usage.left", tooltip="The period before"),
         Binding("right", "screen.period(1)", "later", show=False, id="usage.right", tooltip="The next period"),
     ]
+
+    def show(self, rows: Sequence[Row], *, sorted_by: str = "", reverse: bool = False) -> None:
+        """As before, but a cursor that nobody moved stays on the first row, whichever that is now."""
+        first = self.cursor_row <= 0
+        super().show(rows, sorted_by=sorted_by, reverse=reverse)
+        if first:
+            self.move_cursor(row=0, animate=False)
 
 
 class UsageBody(Vertical):
@@ -71,10 +84,12 @@ class UsageBody(Vertical):
         """Set the chart's height for the present one; `-full` gives it everything."""
         chart = self.query_one(Chart)
         tabs_filter_header = 2 + int(self.query_one("#filter").display)
-        room = self.size.height - tabs_filter_header - LEAST_ROWS
-        rows = max(0, min(MOST_CHART, self.size.height // 2, room))
+        # not laid out yet, it would have no room for a chart, which then came a moment after the table
+        height = self.size.height or self.app.size.height - LINES_AROUND
+        room = height - tabs_filter_header - LEAST_ROWS
+        rows = max(0, min(MOST_CHART, height // 2, room))
         if self.has_class("-full"):
-            rows = self.size.height
+            rows = height
         chart.display = rows >= LEAST_CHART and not chart.has_class("-unwanted")
         chart.styles.height = max(rows, 1)
 
@@ -163,6 +178,8 @@ class UsageScreen(MainScreen):
         self._before: dict[Wanted, Metrics] = {}
         self._comparing: Wanted | None = None
         self._names_asked = False
+        self._day = self.workspace.reports.today
+        self._left = False
 
     def compose_body(self) -> Iterable[Widget]:
         """Whose and when, sums, budget; then chart and tables, or a sentence in their place."""
@@ -172,7 +189,7 @@ class UsageScreen(MainScreen):
         yield Line(id="cache")
         yield Line(id="budget")
         with UsageBody(id="body"):
-            yield Chart(empty="No spend in these days. c shows the requests.")
+            yield Chart(empty=f"No spend in these days. {keymap.key('usage.chart')} shows the requests.")
             yield Line(id="tabs")
             field = Input(placeholder="a part of the name", id="filter", compact=True)
             field.cursor_blink = False
@@ -184,8 +201,8 @@ class UsageScreen(MainScreen):
 
     def on_mount(self) -> None:
         """Draw at once, and ask."""
-        self.draw()
         self.ask()
+        self.draw()
 
     # What is asked
 
@@ -218,11 +235,11 @@ class UsageScreen(MainScreen):
         return refused(self.workspace.session, self._choice.scope)
 
     def ask(self, *, anew: bool = False, refresh: bool = False) -> None:
-        """Have the chosen report read, unless a young one is there or it is being read already.
+        """Have the chosen report read, unless a young one is there or it is being read already; `draw` comes after.
 
         `anew` asks for a young one too, `refresh` also for the closed months that the cache holds.
         """
-        wanted, kept = self.wanted, self.complete
+        wanted, kept, self._day = self.wanted, self.complete, self.workspace.reports.today
         if wanted is None or self.refusal():
             return
         if not anew and (self._asking == wanted or (kept and self.workspace.reports.fresh(kept))):
@@ -235,7 +252,6 @@ class UsageScreen(MainScreen):
         self._comparing = self._stopped = self._error = None
         self._asking, self._progress = wanted, (0, 0)
         self.load(wanted, refresh)
-        self.draw()
 
     def cancel(self) -> None:
         """Stop what is being read."""
@@ -288,19 +304,25 @@ class UsageScreen(MainScreen):
             return
         self._asking, self._error = None, event.error
         if event.report:
+            self.all_well()
             self._stand_in = None
             self._add(event.wanted, event.report)
         self.draw()
 
     def on_screen_suspend(self) -> None:
         """Leaving for another of the three screens stops the reading; a dialog in front does not."""
-        if self.app.current_mode != self.mode:
+        self._left = self.app.current_mode != self.mode
+        if self._left:
             self.cancel()
 
     def on_screen_resume(self) -> None:
-        """Coming back goes on with it."""
-        if self.is_mounted:
+        """Coming back goes on with it; what was stopped stays so while a dialog comes and goes."""
+        if not self.is_mounted:
+            return
+        if self._left:
+            self._left = False
             self.ask()
+        self.draw()
 
     # What stands beside the report
 
@@ -335,7 +357,8 @@ class UsageScreen(MainScreen):
         if event.wanted == self._comparing:
             self._comparing = None
         if event.error:
-            self.tell(f"No comparison with the days before: {event.error} p tries again.", severity="warning")
+            again = keymap.key("usage.compare")
+            self.tell(f"No comparison with the days before: {event.error} {again} tries again.", severity="warning")
         self.draw()
 
     def _forecast(self, wanted: Wanted, report: Report) -> Forecast | NoForecast | None:
@@ -349,6 +372,10 @@ class UsageScreen(MainScreen):
             longer = reports.last(wanted.scope, *PERIODS[2].days(reports.today))
             if longer is None and wanted.end != reports.today:
                 return None
+            if longer is None and len(rows) <= FEWEST_DAYS:
+                # a day or two on screen are no reason to say that nothing can be said
+                found = forecast(budget, [], self.workspace.clock())
+                return found if isinstance(found, Forecast) else None
             rows = longer.usage.daily if longer else rows
         return forecast(budget, [(row.date, row.metrics.spend) for row in rows], self.workspace.clock())
 
@@ -360,9 +387,12 @@ class UsageScreen(MainScreen):
 
     def draw(self) -> None:
         """Bring everything up to what is known; nothing is sent where nothing differs."""
+        if self._day != self.workspace.reports.today and not self._left:
+            # midnight (UTC): the chosen days are others now
+            self.ask()
         report, width, choice = self.report, self.app.size.width, self._choice
         label = choice.scope.label if choice.scope else self.workspace.session.about
-        at = report.at if report else None
+        at = usage_text.time_of(report.at, self._day) if report else ""
         self.query_one("#heading", Line).show(usage_text.heading(label, choice.periods, choice.period, at, width))
         self._show_line("#crumbs", usage_text.crumbs(label, choice.steps))
         self._say_status(report)
@@ -374,13 +404,14 @@ class UsageScreen(MainScreen):
         if report and wanted and not instead:
             sums = report.usage.totals
             before = None if self.partial else self._before.get(wanted)
-            totals = usage_text.totals(sums, before, width, so_far=self.partial)
+            unfinished = wanted.start == self._day
+            totals = usage_text.totals(sums, before, width, so_far=self.partial, unfinished=unfinished)
             if choice.chart == "tokens" or self.app.size.height >= ROOM_FOR_CACHE:
                 models = self.workspace.models
                 cache = usage_text.cache_line(sums, saved(report.usage, models) if models else None)
         self._show_line("#totals", totals)
         self._show_line("#cache", cache)
-        self._show_line("#empty", Text(plain(instead or "")))
+        self._show_line("#empty", Text(harmless(instead or "")))
         self.query_one("#body").display = not instead
         if report and wanted and not instead:
             self._draw_body(wanted, report, ahead)
@@ -400,15 +431,18 @@ class UsageScreen(MainScreen):
             return refusal
         if report is None:
             if self._error:
-                return f"{self._error} R tries again."
+                return self.said(self._error)
             if self._stopped == wanted:
-                return "Stopped. R reads it."
+                return f"Stopped. {keymap.key('screen.refresh')} reads it."
             return (
-                f"reading the usage of {self._choice.period.words} …" if self._asking else "Nothing read yet. R asks."
+                f"reading the usage of {self._choice.period.words} …"
+                if self._asking
+                else f"Nothing read yet. {keymap.key('screen.refresh')} asks."
             )
         if report.usage.totals.empty and not self.partial:
             if self._choice.steps:
-                return "No requests in these days. esc widens, ] shows other days."
+                widens, other = keymap.key("usage.back"), keymap.key("usage.longer")
+                return f"No requests in these days. {widens} widens, {other} shows other days."
             if self._choice.period in PERIODS[:4]:
                 return "No requests in these days. ] goes further back."
             return "No requests in these days."
@@ -416,17 +450,14 @@ class UsageScreen(MainScreen):
 
     def _say_status(self, report: Report | None) -> None:
         done, total = self._progress
-        months = f"{done} of {total} months, esc stops" if total > 2 else "esc stops" if total else ""
+        stops = f"{keymap.key('usage.back')} stops"
+        months = f"{done} of {total} months, {stops}" if total > 2 else stops if total else ""
         if report is None:
             self.set_status(f"reading: {months}" if self._asking and total > 2 else "")
             return
-        when = (
-            f"{report.at:%H:%M} UTC"
-            if report.at.date() == self.workspace.reports.today
-            else f"{report.at:%d %b %H:%M} UTC"
-        )
+        when = f"{usage_text.time_of(report.at, self._day)} UTC"
         if self._error:
-            self.say_stale(self._error, when)
+            self.say_stale(self._error, f"a part of it, read {when}" if self.partial else when)
         elif self._asking:
             reading = f"reading: {months}" if total > 2 else "reading …"
             if self.partial:
@@ -436,11 +467,12 @@ class UsageScreen(MainScreen):
             else:
                 self.set_status(f"reading again … shown is {when}" + (f"; {months}" if total > 2 else ""))
         elif self._stopped == self.wanted and report is not self.complete:
-            rest = "the sums are of those alone. " if self.partial else ""
+            # months that came last may not have been summed yet
+            rest = "the sums are of a part alone. " if self.partial else ""
             self.set_status(
-                f"Stopped at {done} of {total} months: {rest}R reads on."
+                f"Stopped at {done} of {total} months: {rest}{keymap.key('screen.refresh')} reads on."
                 if rest
-                else f"Kept from {when}. R reads it anew.",
+                else f"Kept from {when}. {keymap.key('screen.refresh')} reads it anew.",
                 bad=True,
             )
         else:
@@ -455,10 +487,10 @@ class UsageScreen(MainScreen):
         names = Names(self.workspace.team_label, providers(usage, models))
         return self._choice.view.items(usage, names)
 
-    def _found(self, usage: Usage) -> list[Item]:
+    def _matching(self, items: list[Item]) -> list[Item]:
         """The rows that the filter leaves."""
         needle = self._choice.needle.casefold()
-        return [item for item in self._items(usage) if not needle or needle in _words(item)]
+        return [item for item in items if not needle or _matches(item, needle, self._choice.view)]
 
     def _draw_body(self, wanted: Wanted, report: Report, ahead: Forecast | NoForecast | None) -> None:
         width, usage, choice = self.app.size.width, report.usage, self._choice
@@ -482,7 +514,7 @@ class UsageScreen(MainScreen):
         body.set_class(full, "-full")
         body.share_out()
         every = self._items(usage)
-        found = self._found(usage)
+        found = self._matching(every)
         note = f"{len(found)} of {len(every)} match “{choice.needle}”" if choice.needle else ""
         following = choice.chart_after(wanted.start, wanted.end) if chart.display else None
         self.query_one("#tabs", Line).show(usage_text.tabs(choice, note, following, width))
@@ -520,7 +552,11 @@ class UsageScreen(MainScreen):
         """Both brackets are one hint, and enter is one."""
         rest = [hint for hint in super().hints() if hint.label != "period"]
         off = self.refusal() is not None
-        return [Hint("[ ]", "period", off=off), Hint("enter", "narrow", off=off), *rest]
+        return [
+            Hint(f"{keymap.key('usage.shorter')} {keymap.key('usage.longer')}", "period", off=off),
+            Hint(keymap.key("usage.narrow"), "narrow", off=off or self._choice.full),
+            *rest,
+        ]
 
     def why_not(self, action: str) -> str | None:
         """Without the right to see usage, nothing on this screen is possible (S44)."""
@@ -535,6 +571,8 @@ class UsageScreen(MainScreen):
             return "There is no other: you are in no team, and only an admin sees everyone's."
         if name in ("chart", "full", "bars") and one_day:
             return "One day makes no chart. ] shows more days."
+        if name in TABLE_ACTIONS and self._choice.full and not one_day:
+            return f"The chart has the whole screen. {keymap.key('usage.full')} gives the table back."
         if name == "bars" and wanted and len(self._choice.units(wanted.start, wanted.end)) < 2:
             return "A week and less is shown by day."
         if name == "export" and (self.report is None or self.partial):
@@ -601,7 +639,7 @@ class UsageScreen(MainScreen):
         if not item.known:
             self.tell("LiteLLM does not say more about these requests.", severity="warning")
         elif choice.narrowest:
-            self.tell("This is as narrow as it goes. esc widens.")
+            self.tell(f"This is as narrow as it goes. {keymap.key('usage.back')} widens.")
         else:
             choice.narrow(item)
             self._changed()
@@ -613,7 +651,7 @@ class UsageScreen(MainScreen):
         if self.refused("export") or report is None or choice.scope is None:
             return
         label = " ".join([choice.scope.label, *(step.label for step in choice.steps)])
-        rows = [item.key for item in ordered(self._found(report.usage), *choice.order[choice.view.id])]
+        rows = [item.key for item in ordered(self._matching(self._items(report.usage)), *choice.order[choice.view.id])]
         known = providers(report.usage, self.workspace.models or [])
         makers = contents(report.usage, label, choice.view.id, rows, known)
         if written := await self.app.push_screen_wait(Export(makers, Path.cwd())):
@@ -685,7 +723,7 @@ class UsageScreen(MainScreen):
 
     def action_filter(self) -> None:
         """Open the filter line."""
-        if not self.refused("filter") and self.query_one("#body").display and not self._choice.full:
+        if not self.refused("filter") and self.query_one("#body").display:
             field = self.query_one("#filter", Input)
             self._typing = field.display = True
             field.focus()
@@ -735,13 +773,28 @@ class UsageScreen(MainScreen):
             self._changed()
             self._table().go_to(step.row)
 
+    def retry(self) -> None:
+        """Only for the question that failed, and without the months that are there."""
+        if self._error:
+            self.ask(anew=True)
+            self.draw()
+
     def action_reload(self) -> None:
         """Ask the gateway again, closed months too; after a stop, for what is missing."""
         if refusal := self.refusal():
             self.tell(refusal, severity="warning")
         else:
             self.ask(anew=True, refresh=self._stopped != self.wanted)
+            self.draw()
 
 
-def _words(item: Item) -> str:
-    return " ".join([*item.words.values(), item.key]).casefold()
+def _matches(item: Item, needle: str, view: View) -> bool:
+    """Whether a word of the row holds `needle`, or what it is known by: of a key's hash, which nobody sees, the start.
+
+    A few hexadecimal digits are in every other hash.
+    """
+    if view.id == "key":
+        return needle in " ".join(item.words.values()).casefold() or (
+            len(needle) >= LEAST_HASH and item.key.startswith(needle)
+        )
+    return needle in " ".join([*item.words.values(), item.key]).casefold()

@@ -7,6 +7,7 @@ from functools import partial
 
 from tui.charts import Series, bars_with_failures, heat, line, stacked_bars, top_series
 from tui.forecast import Forecast, projection, resets_within
+from tui.formatting import day
 from tui.gateway.usage import Usage
 from tui.reports import BudgetCounter
 from tui.screens.usage_tables import model_labels
@@ -51,11 +52,11 @@ def figure(
         sums = summed(usage.daily, bars)
         ok = [float(each.api_requests - each.failed_requests) for each in sums]
         failed = [float(each.failed_requests) for each in sums]
-        return partial(bars_with_failures, labels, ok, failed, title=f"Requests a {unit}")
+        return partial(bars_with_failures, labels, ok, failed, title=_title("Requests", bars, unit, now))
     if kind == "tokens":
         if not usage.totals.total_tokens:
             return None
-        return partial(stacked_bars, labels, tokens(usage, bars), unit="", title=f"Tokens a {unit}")
+        return partial(stacked_bars, labels, tokens(usage, bars), unit="", title=_title("Tokens", bars, unit, now))
     if usage.totals.spend <= 0:
         return None
     if kind == "calendar":
@@ -63,7 +64,24 @@ def figure(
         return partial(heat, days, spends, title="Spend a day")
     if kind == "cumulative":
         return _curve_figure(added_up(usage, counter, forecast, now))
-    return partial(stacked_bars, labels, spend_by_model(usage, bars), title=f"Spend a {unit}")
+    return partial(stacked_bars, labels, spend_by_model(usage, bars), title=_title("Spend", bars, unit, now))
+
+
+def _title(what: str, bars: Sequence[Span], unit: Unit, now: datetime) -> str:
+    """`Spend a week, 27 Aug to 24 Nov`: the ends are named where they cut the first or the last bar short."""
+    first, after, today = bars[0].first, bars[-1].last + timedelta(days=1), now.astimezone(UTC).date()
+    begin, end = day(first, today), day(bars[-1].last, today)
+
+    def starts(each: date) -> bool:
+        return unit == "day" or (each.weekday() == 0 if unit == "week" else each.day == 1)
+
+    cut = {
+        (True, True): "",
+        (True, False): f", to {end}",
+        (False, True): f", from {begin}",
+        (False, False): f", {begin} to {end}",
+    }
+    return f"{what} a {unit}{cut[starts(first), starts(after)]}"
 
 
 def spend_by_model(usage: Usage, bars: Sequence[Span]) -> list[Series]:

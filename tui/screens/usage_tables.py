@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tui import look
-from tui.formatting import count, day, models_summary, money, short_count
+from tui.formatting import NAMELESS, count, day, models_summary, money, short_count
+from tui.gateway.fields import visible
 from tui.gateway.usage import NO_MODEL, Metrics, Usage
 from tui.savings import by_provider
 from tui.widgets.table import Cell, Column, Row, sort_key
@@ -95,7 +96,10 @@ def _models(usage: Usage, names: Names) -> list[Item]:
     return [
         Item(
             row.model,
-            {"name": labels[row.model][0], "provider": labels[row.model][1] or names.providers.get(row.model) or ""},
+            {
+                "name": visible(labels[row.model][0]) or NAMELESS,
+                "provider": labels[row.model][1] or names.providers.get(row.model) or "",
+            },
             row.metrics,
             models=tuple(row.names),
             known=_named(row.names),
@@ -130,7 +134,13 @@ def _days(usage: Usage, names: Names) -> list[Item]:
 
 def _providers(usage: Usage, names: Names) -> list[Item]:
     return [
-        Item(each.provider, {"name": each.label}, each.metrics, models=tuple(each.names), known=_named(each.names))
+        Item(
+            each.provider,
+            {"name": visible(each.label) or NAMELESS},
+            each.metrics,
+            models=tuple(each.names),
+            known=_named(each.names),
+        )
         for each in by_provider(usage, names.providers)
     ]
 
@@ -187,7 +197,7 @@ def table_row(item: Item, total: float, largest: float) -> Row:
         "requests": Cell(count(sums.api_requests)),
         "tokens": Cell(short_count(sums.total_tokens)),
         "failed": Cell(
-            f"{'!' if failing else ''}{count(sums.failed_requests)}" if sums.failed_requests else "–",
+            f"{'!' if failing else ''}{_in_five(sums.failed_requests)}" if sums.failed_requests else "–",
             look.BAD if failing else "" if sums.failed_requests else look.DIM,
         ),
         "per1k": Cell(_price(sums.per_thousand_requests)),
@@ -199,6 +209,11 @@ def table_row(item: Item, total: float, largest: float) -> Row:
     for name, words in item.words.items():
         cells[name] = Cell(words, "" if name == "name" else look.DIM)
     return Row(item.key, cells)
+
+
+def _in_five(number: int) -> str:
+    """`9,999`, `17.9k`: in the cells that the mark leaves; a number that is cut off would be another."""
+    return count(number) if number < 10_000 else short_count(number)
 
 
 def _price(usd: float | None) -> str:

@@ -1,13 +1,13 @@
 """The lines of the usage screen above and between chart and table."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from rich.text import Text
 
-from tui import look
+from tui import keymap, look
 from tui.forecast import Forecast, NoForecast, budget_words
-from tui.formatting import count, money, percent, plain, resets, short_count
+from tui.formatting import count, day, harmless, money, percent, resets, short_count
 from tui.gateway.state import NEAR, used
 from tui.gateway.usage import Metrics
 from tui.reports import BudgetCounter
@@ -22,10 +22,18 @@ MOST_CHANGE = 9.995
 """A change of more than this part is not said in per cent."""
 
 
-def heading(label: str, periods: Sequence[Period], chosen: Period, at: datetime | None, width: int) -> Text:
-    """`Usage of me   Today  7d [30d] 90d  12m  MTD      UTC days · as of 10:14`; the name gives way when narrow."""
-    when = f"as of {at:%H:%M} " if at else ""
-    tries = ((" Usage of ", f"UTC days · {when}", " "), (" Usage of ", f"UTC · {when}", " "), (" ", f"{when}", ""))
+def time_of(at: datetime, today: date) -> str:
+    """`10:14`, with the day where that is not `today`: `3 Nov 10:14`."""
+    return f"{at:%H:%M}" if at.date() == today else f"{day(at.date(), today)} {at:%H:%M}"
+
+
+def heading(label: str, periods: Sequence[Period], chosen: Period, at: str, width: int) -> Text:
+    """`Usage of me   Today  7d [30d] 90d  12m  MTD      UTC days · as of 10:14`; the name gives way when narrow.
+
+    `at` is "" where nothing has come yet.
+    """
+    when, dated = (f"as of {at} ", f" · as of {at} ") if at else ("", " ")
+    tries = ((" Usage of ", f"UTC days{dated}", " "), (" Usage of ", f"UTC{dated}", " "), (" ", when, ""))
     for number, (start, end, gap) in enumerate(tries):
         shown = Text()
         for each in periods:
@@ -34,7 +42,7 @@ def heading(label: str, periods: Sequence[Period], chosen: Period, at: datetime 
                 f"[{each.title}]" if here else f"{gap}{each.title}{gap}" if gap else f" {each.title} ",
                 style=look.STRONG if here else look.DIM,
             )
-        left = Text(start, style=look.DIM).append(plain(label), style=f"not dim {look.STRONG}")
+        left = Text(start, style=look.DIM).append(harmless(label), style=f"not dim {look.STRONG}")
         right = Text(end.strip() + " " if end else "", style=look.DIM)
         room = width - shown.cell_len - right.cell_len - 3
         if left.cell_len <= room or number == len(tries) - 1:
@@ -50,12 +58,12 @@ def crumbs(label: str, steps: Sequence[Step]) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     if not steps:
         return text
-    text.append(f" {plain(label)}", style=look.DIM)
+    text.append(f" {harmless(label)}", style=look.DIM)
     for step in steps:
         text.append(" › ", style=look.DIM)
         text.append(f"{step.kind} ", style=look.DIM)
-        text.append(plain(step.label), style=look.STRONG)
-    return text.append(" · esc widens", style=look.DIM)
+        text.append(harmless(step.label), style=look.STRONG)
+    return text.append(f" · {keymap.key('usage.back')} widens", style=look.DIM)
 
 
 def change(now: float, before: float) -> str:
@@ -70,8 +78,13 @@ def change(now: float, before: float) -> str:
     return f"{'▲' if part > 0 else '▼'}{percent(abs(part))}"
 
 
-def totals(sums: Metrics, before: Metrics | None, width: int, *, so_far: bool = False) -> Text:
-    """Spend, requests, failures and tokens of the whole range, as much as fits, each beside the days `before`."""
+def totals(
+    sums: Metrics, before: Metrics | None, width: int, *, so_far: bool = False, unfinished: bool = False
+) -> Text:
+    """Spend, requests, failures and tokens of the whole range, as much as fits, each beside the days `before`.
+
+    `unfinished`: the range is today alone. A part of a day against a whole one is no change; yesterday is named.
+    """
     failed = sums.failed_requests / sums.api_requests if sums.api_requests else 0.0
     cached = sums.cache_read_input_tokens / sums.prompt_tokens if sums.prompt_tokens else 0.0
     moved = {
@@ -79,6 +92,12 @@ def totals(sums: Metrics, before: Metrics | None, width: int, *, so_far: bool = 
         "requests": change(sums.api_requests, before.api_requests) if before else "",
         "tokens": change(sums.total_tokens, before.total_tokens) if before else "",
     }
+    if before and unfinished:
+        moved = {
+            "spend": f"(yesterday {money(before.spend)})",
+            "requests": f"({count(before.api_requests)})",
+            "tokens": f"({short_count(before.total_tokens)})",
+        }
     was = ""
     if before and before.api_requests:
         was = f"was {share_text(before.failed_requests / before.api_requests)}"
@@ -159,7 +178,7 @@ def budget_line(budget: BudgetCounter | None, ahead: Forecast | NoForecast | Non
     if not (isinstance(ahead, Forecast) and ahead.at_reset is not None and ahead.ends_on is None):
         # those words name the reset themselves
         window = resets(budget.duration, budget.reset_at, now)
-        text.append(f" · {plain(window) or 'never resets'}", style=look.DIM)
+        text.append(f" · {harmless(window) or 'never resets'}", style=look.DIM)
     if not words:
         return text
     warned = isinstance(ahead, Forecast) and (ahead.over or ahead.ends_on is not None)
@@ -185,9 +204,9 @@ def tabs(choice: Choice, note: str, following: str | None, width: int) -> Text:
             text.append(" │ ", style=look.DIM)
         here = each is choice.view
         text.append(f"[{each.title}]" if here else each.title, style=look.STRONG if here else look.DIM)
-    text.append(f"   {plain(note)}" if note else "")
+    text.append(f"   {harmless(note)}" if note else "")
     if following:
-        words = f"c {TITLES[following]}"
+        words = f"{keymap.key('usage.chart')} {TITLES[following]}"
         gap = width - text.cell_len - len(words) - 1
         if gap >= 2:
             text.append(" " * gap + words, style=look.DIM)
@@ -198,4 +217,4 @@ def no_rows(view: View, needle: str) -> Text:
     """In place of the rows."""
     if not needle:
         return Text("Nothing in the months that were read so far.")
-    return Text(f"No {view.id} matches “{plain(needle)}”. esc clears the filter.")
+    return Text(f"No {view.id} matches “{harmless(needle)}”. {keymap.key('usage.back')} clears the filter.")

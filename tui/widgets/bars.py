@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
+from textual.color import Color
 from textual.widget import Widget
+
+from tui.look import contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,17 @@ class TopBar(Line):
         self._left = Text()
         self._right = Text()
         self._tabs = Text()
+
+    def paint(self, colour: str | None) -> None:
+        """In this colour (`#rrggbb`), the text in black or white, whichever is easier to read; None for the theme's."""
+        if colour is None:
+            self.styles.clear_rule("background")
+            self.styles.clear_rule("color")
+            return
+        background = Color.parse(colour)
+        self.styles.background = background
+        white, black = Color(255, 255, 255), Color(0, 0, 0)
+        self.styles.color = max(white, black, key=lambda ink: contrast(ink.rgb, background.rgb))
 
     def set(self, left: Text, right: Text, tabs: Text) -> None:
         """`left` and `right` share the first line; the left one gives way."""

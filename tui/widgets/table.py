@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import DataTable
 
-from tui.formatting import plain
+from tui.formatting import fit_to_show
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class RecordTable(DataTable[Text]):
         if cell.part is not None:
             ascii = bool(getattr(self.app, "ascii", False))
             return self._cut(bar(cell.part, width - 1, ascii=ascii), width, False, cell.style)
-        text = fit_words(cell.words, width - 1) if cell.words else plain(cell.text)
+        text = fit_words(cell.words, width - 1) if cell.words else fit_to_show(cell.text)
         return self._cut(text, width, self._by_id(name).right, cell.style)
 
     @staticmethod
@@ -240,7 +240,7 @@ class RecordTable(DataTable[Text]):
 
 def fit_words(words: Sequence[str], cells: int) -> str:
     """`tools vision +3`: as many of `words` as `cells` hold, and how many are left out."""
-    clean = [plain(word) for word in words]
+    clean = [fit_to_show(word) for word in words]
     for shown in range(len(clean), 0, -1):
         text = " ".join(clean[:shown]) + (f" +{len(clean) - shown}" if shown < len(clean) else "")
         if cell_len(text) <= cells:
