@@ -23,6 +23,7 @@ from tui.commands import Clock, Refused, say, say_all
 from tui.commands.output import print_json
 from tui.delivery import EnvFile, NewFile, Place, check, deliver, delivered, places_for
 from tui.files import FileError
+from tui.formatting import harmless
 from tui.gateway import durations, keys, rotation
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError
@@ -172,8 +173,12 @@ def only(name: str, found: Sequence[Key]) -> Key:
 
 
 def in_command(found: Unfinished) -> str:
-    """How a rotation is named in a command: by its alias, else by the old key's hash."""
-    return shlex.quote(found.note.alias or found.note.of[:16])
+    """How a rotation is named in a command: by its alias where that can be pasted, else by the old key's hash."""
+    alias = found.note.alias or ""
+    # one that looks like an option would be one, and one that is not shown as it is would name nothing
+    if not alias.strip() or alias.startswith("-") or harmless(alias) != alias:
+        return found.note.of[:16]
+    return shlex.quote(alias)
 
 
 def ways(found: Unfinished) -> str:

@@ -9,7 +9,7 @@ from tui.commands import Clock, Refused, say
 from tui.commands.output import print_json
 from tui.commands.rotate import another_name, ask, begins, in_command, visible
 from tui.delivery import EnvFile, delivered
-from tui.formatting import plain
+from tui.formatting import harmless
 from tui.gateway import rotation
 from tui.gateway.errors import GatewayError
 from tui.gateway.fields import moment
@@ -41,11 +41,11 @@ async def _list(session: Session, clock: Clock, args: argparse.Namespace) -> int
         return 0
     for each in begun:
         for line in _lines(each):
-            print(plain(line) if not line.startswith(" ") else f"  {plain(line.strip())}")
+            print(harmless(line) if not line.startswith(" ") else f"  {harmless(line.strip())}")
     for key in reminders:
         since = _since(key)
         last = f", last on {since:%Y-%m-%d}" if since else ""
-        print(plain(f"{key.label} ({key.tail}) is due: every {_days(key)}{last}."))
+        print(harmless(f"{key.label} ({key.tail}) is due: every {_days(key)}{last}."))
     if not begun and not reminders:
         say(f"No rotation of {session.about} is unfinished, and none is due.")
     return 0

@@ -12,7 +12,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 
 from tui import keymap, look
-from tui.formatting import harmless
+from tui.formatting import fit, harmless, width
 from tui.gateway.capabilities import Action, Rights
 from tui.gateway.errors import GatewayError
 from tui.screens import again
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 MODES = (("keys", "Keys"), ("models", "Models"), ("usage", "Usage"))
 """The three screens by mode, in the order of their number keys."""
 
+STATUS_ROWS = 3
+"""As many rows as the status line has at most."""
 WRITES = (Action.CREATE, Action.EDIT, Action.BLOCK, Action.RESET_SPEND, Action.DELETE)
 
 
@@ -119,6 +121,10 @@ class MainScreen(Screen[None]):
         shown = f" Showing {since}." if since else ""
         # such a sentence names R already, and with another meaning
         on = "" if starts_anew(error) else f" {again.words(at, utc=since.endswith('UTC'))}"
+        if since and on:
+            # a long message must not push the way on off the screen
+            room = STATUS_ROWS * (self.app.size.width - 10) - width(shown + on)
+            sentence = fit(harmless(sentence), max(room, 40))
         return f"{sentence}{shown}{on}"
 
     def all_well(self) -> None:
