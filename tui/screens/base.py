@@ -121,11 +121,20 @@ class MainScreen(Screen[None]):
         shown = f" Showing {since}." if since else ""
         # such a sentence names R already, and with another meaning
         on = "" if starts_anew(error) else f" {again.words(at, utc=since.endswith('UTC'))}"
-        if since and on:
-            # a long message must not push the way on off the screen
-            room = STATUS_ROWS * (self.app.size.width - 10) - width(shown + on)
-            sentence = fit(harmless(sentence), max(room, 40))
+        if since:
+            sentence = self._shortened(sentence, str(error), shown + on)
         return f"{sentence}{shown}{on}"
+
+    def _shortened(self, sentence: str, message: str, rest: str) -> str:
+        """The sentence with no more of the gateway's message in it than leaves room on the line for the way on."""
+        wide, line = self.app.size.width, harmless(f"{sentence}{rest}")
+        # a word that does not fit at the end of a row leaves it empty
+        waste = min(max(map(width, line.split())), wide // 2)
+        over = width(line) - STATUS_ROWS * wide + 2 * waste
+        if over <= 0:
+            return sentence
+        clean = harmless(message)
+        return sentence.replace(message, fit(clean, max(width(clean) - over, 40)))
 
     def all_well(self) -> None:
         """Something new was read."""
@@ -224,11 +233,11 @@ class MainScreen(Screen[None]):
         right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
-        counts = {"keys": len(self.workspace.keys), "models": len(self.workspace.models or []) or None}
+        counts = {"keys": self.workspace.key_count, "models": len(self.workspace.models or []) or None}
         for number, (mode, title) in enumerate(MODES, 1):
             if number > 1:
                 tabs.append(" │ ", style=look.DIM)
-            count = f" {counts[mode]}" if counts.get(mode) is not None else ""
+            count = f" {counts[mode]:,}" if counts.get(mode) is not None else ""
             tabs.append(
                 f"{keymap.key(f'app.{mode}')} {title}{count}", style="bold reverse" if mode == self.mode else ""
             )
