@@ -38,7 +38,7 @@ PATIENCE = 30.0
 
 
 class Shown:
-    """A program on a pseudo-terminal, until `words` are sent: `seconds` from its start, `memory` in MB a moment later."""
+    """A program on a pseudo-terminal until `words` were sent: `seconds` from its start, `memory` in MB when it stands."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], *words: bytes) -> None:
         leader, follower = pty.openpty()
@@ -155,7 +155,7 @@ def main() -> None:
             gateway.close()
         print(line("first frame", frame, bare_frame, "a bare Textual app", 1.3))
         print(line("keys on screen", keys, frame + slowest, "first frame + slowest call", 1.15))
-        print(line("memory, 12 keys", *memory, "a bare Textual app", 2.0, "MB"))
+        print(line("memory, 12 keys", memory[0], memory[1], "a bare Textual app", 2.0, "MB"))
         calls = len(gateway.took) / len(kept["ours"])
         print(f"calls of a start: {calls:.1f}; threads here: {threading.active_count()}")
 
