@@ -28,8 +28,6 @@ from tui.gateway.errors import (
     Unauthorized,
     Unreachable,
 )
-from tui.gateway.key_pages import KeyPages, KeyQuery
-from tui.gateway.paging import PAGE
 from tui.gateway.provisioning import Grant, NotProvisioned, Person, ensure_user
 from tui.gateway.schema import Key, Team, User
 from tui.gateway.users import user_info
@@ -41,9 +39,6 @@ class Session:
 
     `user_id` is whom keys and usage are about; None means everyone's, for an admin who named nobody (S37). `user` is
     that user's record, None for everyone and for an own key whose user is not in the table.
-
-    Of everyone's keys `keys` are the newest where there are more than `FEW`, and `teams` the first page of them; there
-    are `key_total` keys then, None where they are all here.
     """
 
     client: Client
@@ -55,7 +50,6 @@ class Session:
     user: User | None = None
     teams: tuple[Team, ...] = ()
     keys: tuple[Key, ...] = ()
-    key_total: int | None = None
     warnings: tuple[str, ...] = ()
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
 
@@ -110,31 +104,6 @@ class Session:
             return await keys.list_every_key(self.client)
         own = await keys.own_key(self.client)
         return [own] if own else []
-
-    async def first_keys(self) -> tuple[list[Key], int]:
-        """As `load_keys`, but of many keys of everyone's the newest page alone, and how many there are."""
-        if self.everyone and self.rights.why_not(Action.LIST_KEYS) is None:
-            await self.check_rights()
-            return await first_keys(self.client, self.server)
-        found = await self.load_keys()
-        return found, len(found)
-
-
-FEW = 500
-"""Keys that are read all at once and shown in one list; more of them come in pages."""
-
-
-async def first_keys(client: Client, server: Server) -> tuple[list[Key], int]:
-    """Everyone's keys, newest first, and how many there are; more than `FEW` are not read beyond the first page."""
-    pages = KeyPages(client, server, KeyQuery())
-    found = await pages.read(0, PAGE)
-    if PAGE < (pages.total or 0) <= FEW:
-        found = await pages.read(0, FEW)
-    total = pages.total or 0
-    # a page is on its way ahead, for a list that scrolls
-    pages.forget()
-    few = list({key.hash: key for key in found}.values())
-    return few, total if total > FEW else len(few)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +215,6 @@ async def _session(
         user=user,
         teams=tuple(found.teams),
         keys=tuple(found.keys),
-        key_total=found.key_total,
         warnings=(*settings.ignored, *warnings),
     )
 
@@ -256,38 +224,29 @@ class _Found:
     user: User | None
     keys: list[Key]
     teams: list[Team]
-    key_total: int | None = None
 
 
 async def _read(client: Client, rights: Rights, user_id: str | None, caller: Caller, look: bool) -> _Found:
     async def no_keys() -> list[Key]:
         return [caller.key] if caller.key else []
 
-    async def listed() -> tuple[list[Key], int | None]:
+    async def listed() -> list[Key]:
         if look or rights.why_not(Action.LIST_KEYS):
-            return await no_keys(), None
+            return await no_keys()
         if user_id:
-            return await keys.list_keys(client, user_id), None
-        return await (first_keys(client, rights.server) if rights.sees_all else alone())
-
-    async def alone() -> tuple[list[Key], int | None]:
-        return await no_keys(), None
+            return await keys.list_keys(client, user_id)
+        return await (keys.list_every_key(client) if rights.sees_all else no_keys())
 
     async def teamed() -> list[Team]:
         if rights.why_not(Action.LIST_KEYS) or not (user_id or rights.sees_all):
             return []
         try:
-            if user_id or look:
-                return await teams.list_teams(client, user_id)
-            # the whole list comes with every key of every team: 10 MB in a company
-            return await teams.team_pages(client, rights).read(0, PAGE)
+            return await teams.list_teams(client, user_id)
         except RouteMissing:
             return []
 
-    user, (found_keys, total), found_teams = await asyncio.gather(
-        user_info(client, user_id or ""), listed(), teamed()
-    )
-    return _Found(user, found_keys, found_teams, total)
+    user, found_keys, found_teams = await asyncio.gather(user_info(client, user_id or ""), listed(), teamed())
+    return _Found(user, found_keys, found_teams)
 
 
 def _person(settings: Settings, user_id: str) -> Person:

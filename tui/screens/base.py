@@ -233,7 +233,7 @@ class MainScreen(Screen[None]):
         right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
-        counts = {"keys": self.workspace.key_count, "models": len(self.workspace.models or []) or None}
+        counts = {"keys": len(self.workspace.keys), "models": len(self.workspace.models or []) or None}
         for number, (mode, title) in enumerate(MODES, 1):
             if number > 1:
                 tabs.append(" │ ", style=look.DIM)
