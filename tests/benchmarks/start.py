@@ -38,7 +38,7 @@ PATIENCE = 30.0
 
 
 class Shown:
-    """A program on a pseudo-terminal until `words` were sent: `seconds` from its start, `memory` in MB when it stands."""
+    """A program on a pseudo-terminal until `words` were sent: `seconds` from its start, `memory` in MB at rest."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], *words: bytes) -> None:
         leader, follower = pty.openpty()
