@@ -635,3 +635,24 @@ async def test_today_alone_says_nothing_of_a_forecast_until_longer_days_were_rea
         await app.press("t")
         await app.see("[Today]")
         assert "at $2.00 a day it ends on" in app.text()
+
+
+async def test_what_is_on_screen_is_written_as_it_is(
+    small: DemoGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used(small, spend=4.0, model="openai/gpt-4o")
+    used(small, spend=2.0, model="anthropic/claude")
+    used(small, spend=1.0, model="openai/o3")
+    monkeypatch.chdir(tmp_path)
+    async with running(small, key=LAPTOP, size=(100, 30)) as app:
+        await opened(app, "Spend $7.00")
+        await app.press("slash")
+        await app.type("openai")
+        await app.press("enter", "S", "x")
+        await app.see("CSV · by model, 2 rows")
+        await app.press("enter")
+        await app.until(lambda: "Written" in app.toasts(), "the word that it is written")
+    (written,) = tmp_path.iterdir()
+    lines = written.read_text().splitlines()
+    assert [line.split(",")[0] for line in lines] == ["model", "openai/o3", "openai/gpt-4o"]
+    assert written.stat().st_mode & 0o777 == 0o600
