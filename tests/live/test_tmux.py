@@ -27,14 +27,21 @@ class Terminal:
 
     name: str = field(default_factory=lambda: f"tui-test-{uuid.uuid4().hex[:8]}")
 
-    def tmux(self, *words: str) -> str:
-        done = subprocess.run(["tmux", "-L", self.name, *words], capture_output=True, text=True, check=True, timeout=10)
+    def tmux(self, *words: str, env: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-L", self.name, *words],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+            env={**os.environ, **env} if env else None,
+        )
         return done.stdout
 
     def start(self, env: dict[str, str], *args: str) -> None:
-        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in env.items())
-        command = f"env {settings} {shlex.quote(sys.executable)} -m tui {shlex.join(args)}; sleep 60"
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", "100", "-y", "30", command)
+        command = f"{shlex.quote(sys.executable)} -m tui {shlex.join(args)}; sleep 60"
+        # the first command of a server hands its environment on; an argument would be there for all to read
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", "100", "-y", "30", command, env=env)
 
     def text(self) -> str:
         return self.tmux("capture-pane", "-p", "-t", "t")

