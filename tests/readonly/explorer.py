@@ -72,7 +72,9 @@ class Explorer:
     def __init__(self, driver: Driver, folder: Path) -> None:
         self.driver = driver
         self.app = driver.app
-        self.folder = folder
+        # new keys are written there, which the scan after the tests is not to find
+        self.folder = folder / "secret-on-purpose"
+        self.folder.mkdir(exist_ok=True)
         self.seen: set[type[Screen[Any]]] = set()
         self.done: Counter[tuple[str, str]] = Counter()
         self.said: set[str] = set()
@@ -156,10 +158,7 @@ class Explorer:
             self._names += 1
             new = f"explored-{self._names}"
             if field.id in ("path", "name", "file") or "file" in (field.placeholder or "") or "~/" in field.value:
-                # new keys are written there, which the scan after the tests is not to find
-                on_purpose = self.folder / "secret-on-purpose"
-                on_purpose.mkdir(exist_ok=True)
-                field.value = str(on_purpose / new)
+                field.value = str(self.folder / new)
             elif field.id == "budget":
                 field.value = str(self._names)
             elif self.app.screen.query("#budget") and field.id != "alias":
