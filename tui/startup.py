@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 import httpx
 
@@ -28,9 +29,11 @@ from tui.gateway.errors import (
     Unauthorized,
     Unreachable,
 )
+from tui.gateway.paging import PAGE
 from tui.gateway.provisioning import Grant, NotProvisioned, Person, ensure_user
 from tui.gateway.schema import Key, Team, User
 from tui.gateway.users import user_info
+from tui.last_time import LastTime, Whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,9 @@ class Session:
 
     `user_id` is whom keys and usage are about; None means everyone's, for an admin who named nobody (S37). `user` is
     that user's record, None for everyone and for an own key whose user is not in the table.
+
+    Of everyone's keys `keys` are the newest where there are more than `FEW`, and `teams` the first page of them; there
+    are `key_total` keys then, None where they are all here.
     """
 
     client: Client
@@ -50,6 +56,7 @@ class Session:
     user: User | None = None
     teams: tuple[Team, ...] = ()
     keys: tuple[Key, ...] = ()
+    key_total: int | None = None
     warnings: tuple[str, ...] = ()
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
 
@@ -105,6 +112,33 @@ class Session:
         own = await keys.own_key(self.client)
         return [own] if own else []
 
+    async def first_keys(self) -> tuple[list[Key], int]:
+        """As `load_keys`, but of many keys of everyone's the newest page alone, and how many there are."""
+        if self.everyone and self.rights.why_not(Action.LIST_KEYS) is None:
+            await self.check_rights()
+            return await first_keys(self.client, self.server)
+        found = await self.load_keys()
+        return found, len(found)
+
+
+FEW = 500
+"""Keys that are read all at once and shown in one list; more of them come in pages."""
+
+
+async def first_keys(client: Client, server: Server) -> tuple[list[Key], int]:
+    """Everyone's keys, newest first, and how many there are; more than `FEW` are not read beyond the first page."""
+    from tui.gateway.key_pages import KeyPages, KeyQuery
+
+    pages = KeyPages(client, server, KeyQuery())
+    found = await pages.read(0, PAGE)
+    if PAGE < (pages.total or 0) <= FEW:
+        found = await pages.read(0, FEW)
+    total = pages.total or 0
+    # a page is on its way ahead, for a list that scrolls
+    pages.forget()
+    few = list({key.hash: key for key in found}.values())
+    return few, total if total > FEW else len(few)
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
@@ -129,8 +163,13 @@ async def start(
     transport: httpx.AsyncBaseTransport | None = None,
     said: Callable[[str], None] = lambda _: None,
     look: bool = False,
+    remember: Path | None = None,
 ) -> Session:
     """Connect with `settings` and come back with a session; `said` is told each step in a few words.
+
+    `remember` is the folder of `last_time`, None for neither reading nor writing there. A key that is known there is
+    taken for the same user's, and that user's lists are asked for at once: all calls go out together then. Where it has
+    become another's, they are dropped and asked for again.
 
     With `look` it is for looking only: nobody is provisioned, so `Session.user` is None for a user that the gateway
     does not have, and no list of keys is read (`Session.load_keys` does that).
@@ -143,13 +182,16 @@ async def start(
     # once read, the key stays in memory: a command or a question is not repeated at a reconnect
     settings = replace(settings, credential=HeldKey(secret))
     client = _client(settings, secret.reveal(), transport)
+    guess = _Guess(client, settings, LastTime(remember, settings.url, secret.reveal()) if remember else None)
     try:
         said(f"connecting to {client.host}")
         server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
-        session = await _session(client, settings, server, caller, said, look)
+        session = await _session(client, settings, server, caller, said, look, guess)
+        await guess.learn(caller)
         told = [sentence for sentence in (client.clock.sentence, server.untested) if sentence]
         return replace(session, transport=transport, warnings=(*session.warnings, *told))
     except BaseException:
+        await guess.drop()
         await client.aclose()
         raise
 
@@ -166,7 +208,13 @@ def _client(settings: Settings, secret: str, transport: httpx.AsyncBaseTransport
 
 
 async def _session(
-    client: Client, settings: Settings, server: Server, caller: Caller, said: Callable[[str], None], look: bool
+    client: Client,
+    settings: Settings,
+    server: Server,
+    caller: Caller,
+    said: Callable[[str], None],
+    look: bool,
+    guess: "_Guess",
 ) -> Session:
     warnings: list[str] = []
     if caller.narrow:
@@ -181,7 +229,7 @@ async def _session(
     )
     user_id = settings.user if caller.master else caller.user_id
     said("reading keys and teams" if user_id else "reading everyone's keys")
-    found = await _read(client, rights, user_id, caller, look)
+    found = await guess.found(rights, user_id) or await _read(client, rights, user_id, caller, look)
     if not caller.master:
         role = await capabilities.role(client, caller, found.user)
         rights = replace(rights, role=role)
@@ -215,6 +263,7 @@ async def _session(
         user=user,
         teams=tuple(found.teams),
         keys=tuple(found.keys),
+        key_total=found.key_total,
         warnings=(*settings.ignored, *warnings),
     )
 
@@ -224,29 +273,79 @@ class _Found:
     user: User | None
     keys: list[Key]
     teams: list[Team]
+    key_total: int | None = None
 
 
 async def _read(client: Client, rights: Rights, user_id: str | None, caller: Caller, look: bool) -> _Found:
     async def no_keys() -> list[Key]:
         return [caller.key] if caller.key else []
 
-    async def listed() -> list[Key]:
+    async def listed() -> tuple[list[Key], int | None]:
         if look or rights.why_not(Action.LIST_KEYS):
-            return await no_keys()
+            return await no_keys(), None
         if user_id:
-            return await keys.list_keys(client, user_id)
-        return await (keys.list_every_key(client) if rights.sees_all else no_keys())
+            return await keys.list_keys(client, user_id), None
+        return await (first_keys(client, rights.server) if rights.sees_all else alone())
+
+    async def alone() -> tuple[list[Key], int | None]:
+        return await no_keys(), None
 
     async def teamed() -> list[Team]:
         if rights.why_not(Action.LIST_KEYS) or not (user_id or rights.sees_all):
             return []
         try:
-            return await teams.list_teams(client, user_id)
+            if user_id or look:
+                return await teams.list_teams(client, user_id)
+            # the whole list comes with every key of every team: 10 MB in a company
+            return await teams.team_pages(client, rights).read(0, PAGE)
         except RouteMissing:
             return []
 
-    user, found_keys, found_teams = await asyncio.gather(user_info(client, user_id or ""), listed(), teamed())
-    return _Found(user, found_keys, found_teams)
+    user, (found_keys, total), found_teams = await asyncio.gather(user_info(client, user_id or ""), listed(), teamed())
+    return _Found(user, found_keys, found_teams, total)
+
+
+class _Guess:
+    """The lists of the user that a key was of when it was last used, asked for before the key is known again.
+
+    The calls are ones that this key was allowed; never without a user id (S5), and none for a key of few routes (S44).
+    """
+
+    def __init__(self, client: Client, settings: Settings, last: LastTime | None) -> None:
+        self._last = last
+        self._whose = last.read() if last else None
+        self._reading: asyncio.Task[_Found] | None = None
+        self._user_id = None
+        if self._whose is not None:
+            self._user_id = settings.user if self._whose.master else self._whose.user_id
+        if self._user_id:
+            rights = Rights(role=capabilities.USER, user_id=self._user_id)
+            self._reading = asyncio.create_task(_read(client, rights, self._user_id, Caller(), look=False))
+
+    async def found(self, rights: Rights, user_id: str | None) -> _Found | None:
+        """What was read, where it is of that user; None, and the calls are cancelled, where it is not.
+
+        Raises one of `GatewayError`'s kinds.
+        """
+        if self._reading is None or user_id != self._user_id or rights.why_not(Action.LIST_KEYS):
+            await self.drop()
+            return None
+        return await self._reading
+
+    async def drop(self) -> None:
+        """Cancel the calls; what they failed with is nobody's."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
+            if not self._reading.cancelled():
+                self._reading.exception()
+
+    async def learn(self, caller: Caller) -> None:
+        """Remember whose key it is for the next time; nobody's where it may not list keys."""
+        limited = caller.narrow or (caller.key is not None and bool(caller.key.allowed_routes))
+        whose = Whose(None if limited else caller.user_id, caller.master)
+        if self._last is not None and whose != self._whose:
+            await asyncio.to_thread(self._last.keep, whose)
 
 
 def _person(settings: Settings, user_id: str) -> Person:

@@ -1,14 +1,21 @@
 """What the screens share: the session and the lists that were read last, with their age."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from tui.gateway import models
 from tui.gateway.capabilities import Action
+from tui.gateway.clock import utc_now
+from tui.gateway.rotation_records import Unfinished, unfinished
 from tui.gateway.schema import Key, Model, Team
-from tui.reports import Reports
-from tui.startup import Session
+from tui.long_list import LongList
+from tui.startup import FEW, Session
+
+if TYPE_CHECKING:
+    from tui.reports import Reports
 
 _ALL_MODELS = frozenset({"all-proxy-models", "all-team-models", "*"})
 """LiteLLM's words in a user's `models` for "no limit of the user's own"."""
@@ -35,11 +42,6 @@ def _callable(found: list[Model], allowed: list[str]) -> list[Model]:
     ]
 
 
-def utc_now() -> datetime:
-    """The time, aware, in UTC."""
-    return datetime.now(UTC)
-
-
 class Workspace:
     """One session's data. It calls the gateway and draws nothing.
 
@@ -49,11 +51,20 @@ class Workspace:
     def __init__(self, session: Session, clock: Callable[[], datetime] = utc_now) -> None:
         self.session = session
         self.clock = clock = session.by_gateway(clock)
-        self.reports = Reports(session, clock)
-        self.keys: list[Key] = list(session.keys)
+        self.long: LongList | None = None
+        """The keys in pages, where there are too many for one list; `keys` are those of the page at hand then."""
+        self._keys: list[Key] = []
+        self._have(list(session.keys), session.key_total)
         self.keys_at = clock()
         self.models: list[Model] | None = None
         self.models_at: datetime | None = None
+
+    @cached_property
+    def reports(self) -> "Reports":
+        """The usage that was read. Made when it is first asked for: a start asks for none."""
+        from tui.reports import Reports
+
+        return Reports(self.session, self.clock)
 
     @property
     def teams(self) -> tuple[Team, ...]:
@@ -64,11 +75,37 @@ class Workspace:
         """What a person calls the team; its id where it is not at hand, "" for none."""
         return next((team.label for team in self.teams if team.team_id == team_id), team_id or "")
 
+    @property
+    def keys(self) -> list[Key]:
+        """The keys at hand: all of them, or the page that is shown of a `long` list."""
+        return self.long.known() if self.long else self._keys
+
+    @property
+    def key_count(self) -> int:
+        """How many keys there are."""
+        return self.long.total if self.long else len(self._keys)
+
+    def unfinished(self) -> list[Unfinished]:
+        """The unfinished rotations that are known of."""
+        return self.long.rotations() if self.long else unfinished(self._keys)
+
     async def refresh_keys(self) -> list[Key]:
-        """Read the keys anew. Raises `GatewayError`; the old list stays then."""
-        self.keys = await self.session.load_keys()
+        """Read the keys anew; of many the first page. Raises `GatewayError`; the old list stays then."""
+        self._have(*await self.session.first_keys())
         self.keys_at = self.clock()
         return self.keys
+
+    def _have(self, found: list[Key], total: int | None) -> None:
+        total = len(found) if total is None else total
+        self._keys, self.long = found, None
+        if total > FEW:
+            session = self.session
+            self.long = LongList(session.client, session.server, self.clock, self.team_of, found, total)
+
+    def team_of(self, key: Key) -> str:
+        """What a person calls the key's team, "" for none."""
+        label = self.team_label(key.team_id)
+        return key.team_alias or label if label == key.team_id else label
 
     async def refresh_models(self) -> list[Model]:
         """Read the model groups anew. Raises `GatewayError`; the old list stays then."""

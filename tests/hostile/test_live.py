@@ -17,11 +17,11 @@ from tui.commands import run
 from tui.config import Settings
 from tui.credentials import HeldKey, Secret
 from tui.gateway import keys
+from tui.gateway.clock import utc_now
 from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import masked
 from tui.screens.base import MainScreen
 from tui.widgets.table import RecordTable
-from tui.workspace import utc_now
 
 pytestmark = pytest.mark.live
 AT_ONCE = 6

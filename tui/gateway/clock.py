@@ -11,6 +11,11 @@ STEADY = timedelta(seconds=10)
 """What the difference may waver by from answer to answer."""
 
 
+def utc_now() -> datetime:
+    """This machine's time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
 class GatewayClock:
     """`ahead` is what to add to this machine's time for the gateway's: 0 below `LEAST`, negative where it is behind.
 

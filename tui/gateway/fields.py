@@ -87,7 +87,7 @@ class Record(BaseModel):
     The constructor takes the names of the fields; `model_validate` and `from_gateway` take LiteLLM's.
     """
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     @classmethod
     def _named(cls, row: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Generic, TypeVar
 
 from tui.gateway.redaction import printable
 
+PAUSE = 0.15
+"""Seconds without a letter before the gateway is asked."""
 LARGEST_PAGE = 100
 """Rows; LiteLLM's lists of users and teams give no more at once."""
 

@@ -16,13 +16,12 @@ from tui.formatting import fit, harmless, width
 from tui.gateway.capabilities import Action, Rights
 from tui.gateway.errors import GatewayError
 from tui.screens import again
-from tui.screens.another_key import another_key
 from tui.startup import meanwhile, starts_anew
 from tui.widgets.bars import Hint, Hints, Line, TopBar
-from tui.workspace import Workspace
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
+    from tui.workspace import Workspace
 
 MODES = (("keys", "Keys"), ("models", "Models"), ("usage", "Usage"))
 """The three screens by mode, in the order of their number keys."""
@@ -60,7 +59,7 @@ class MainScreen(Screen[None]):
         ),
     ]
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: "Workspace") -> None:
         super().__init__()
         self.workspace = workspace
         self.tries = again.Again()
@@ -175,6 +174,8 @@ class MainScreen(Screen[None]):
     @work(group="dialog")
     async def action_other_key(self) -> None:
         """Go on with another key; what is on screen stays until that one works."""
+        from tui.screens.another_key import another_key
+
         if settings := await another_key(self.app, self.workspace.session.settings):
             self.tui.connect(settings)
 
@@ -233,7 +234,7 @@ class MainScreen(Screen[None]):
         right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
-        counts = {"keys": len(self.workspace.keys), "models": len(self.workspace.models or []) or None}
+        counts = {"keys": self.workspace.key_count, "models": len(self.workspace.models or []) or None}
         for number, (mode, title) in enumerate(MODES, 1):
             if number > 1:
                 tabs.append(" │ ", style=look.DIM)

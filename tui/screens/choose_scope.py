@@ -18,7 +18,7 @@ from tui.formatting import fit, fit_to_show, harmless, money, plain
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError, NotFound
 from tui.gateway.fields import visible
-from tui.gateway.finding import Found, holds, needle
+from tui.gateway.finding import PAUSE, Found, holds, needle
 from tui.gateway.schema import Team, User
 from tui.gateway.teams import find_teams, team_info
 from tui.gateway.users import find_users, user_info
@@ -39,8 +39,6 @@ MOST_ROWS = 12
 """Rows of the plain list before it scrolls."""
 MOST_SHOWN = 200
 """Rows of what was found; beyond that, typing on is faster than scrolling."""
-PAUSE = 0.15
-"""Seconds without a letter before the gateway is asked."""
 
 T = TypeVar("T")
 

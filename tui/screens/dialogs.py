@@ -70,6 +70,10 @@ class Confirm(Dialog[bool]):
         Binding("y", "answer(True)", "yes", id="confirm.yes"),
         Binding("n,escape", "answer(False)", "no", id="confirm.no"),
         Binding("left,right,h,l", "app.focus_next", "other button", show=False, id="confirm.other"),
+        Binding("j,down", "scroll(3)", "down", show=False, id="confirm.down"),
+        Binding("k,up", "scroll(-3)", "up", show=False, id="confirm.up"),
+        Binding("pagedown", "scroll(12)", "page down", show=False, id="confirm.page-down"),
+        Binding("pageup", "scroll(-12)", "page up", show=False, id="confirm.page-up"),
     ]
 
     def __init__(self, title: str, lines: Sequence[str], verb: str, *, word: str = "") -> None:
@@ -117,6 +121,10 @@ class Confirm(Dialog[bool]):
             self.query_one("#word").focus()
         else:
             self.dismiss(answer)
+
+    def action_scroll(self, lines: int) -> None:
+        """Move what is said, where it is longer than the screen."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 class AskText(Dialog[str | None]):

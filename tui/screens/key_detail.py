@@ -16,7 +16,7 @@ from tui.formatting import ago, count, fit, harmless, money, percent, resets, un
 from tui.gateway.capabilities import Action
 from tui.gateway.durations import in_words
 from tui.gateway.errors import GatewayError
-from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished, unfinished
+from tui.gateway.rotation_records import NOTE, RETIRED, Unfinished
 from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
@@ -77,7 +77,7 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
     def _rotation(self) -> Unfinished | None:
         """The unfinished rotation that this key is the new or the old one of."""
         here = self._record.hash
-        found = unfinished(self._workspace.keys)
+        found = self._workspace.unfinished()
         return next((each for each in found if here in (each.new.hash, each.note.of)), None)
 
     def _title(self) -> Text:

@@ -15,7 +15,7 @@ from tui.files import FileError
 from tui.formatting import harmless
 from tui.gateway import rotation
 from tui.gateway.errors import GatewayError
-from tui.gateway.rotation import How, Plan, Successor, unfinished
+from tui.gateway.rotation import How, Plan, Successor
 from tui.gateway.schema import Key
 from tui.screens.rotate import may_replace
 from tui.screens.rotation_dialog import RotationDialog, retire, to_know
@@ -52,7 +52,7 @@ class RotateMany(RotationDialog[None]):
         super().__init__(workspace, f"Rotate {len(keys)} keys", "I have them: retire the old keys")
         self._chosen = keys
         # both the old key and the new one of a rotation on its way have to wait for its end
-        self._begun = {hash for each in unfinished(workspace.keys) for hash in (each.new.hash, each.note.of)}
+        self._begun = {hash for each in workspace.unfinished() for hash in (each.new.hash, each.note.of)}
         self._made: list[tuple[Plan, Successor]] = []
         self._started = False
 
