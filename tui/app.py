@@ -20,6 +20,7 @@ from textual import events, work
 from textual._compositor import CompositorUpdate
 from textual.app import ScreenStackError
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import NoColor
@@ -30,30 +31,43 @@ from textual.worker import WorkerFailed
 from tui import clipboard, keymap
 from tui.ascii import Ascii
 from tui.config import Config, ConfigError, Flags, Problem, Settings, default_path, did_you_mean, for_profile, load
+from tui.gateway.clock import utc_now
 from tui.gateway.redaction import redact
-from tui.palette import Actions, Profiles
 from tui.readable import Readable
 from tui.screens.base import MODES, MainScreen
-from tui.screens.dialogs import Dialog
-from tui.startup import Session, demo
+from tui.startup import Session
 from tui.terminal import Terminal
 from tui.toasts import Toasts
 from tui.wire import Ready, Wire
-from tui.workspace import Workspace, utc_now
 
 if TYPE_CHECKING:
+    from tui.launch import Begun
     from tui.screens.choose_profile import Entry
+    from tui.workspace import Workspace
+
+
+def _actions() -> type[Provider]:
+    from tui.palette import Actions
+
+    return Actions
+
+
+def _profiles() -> type[Provider]:
+    from tui.palette import Profiles
+
+    return Profiles
 
 
 class LitellmTui(Toasts[int]):
     """litellm-tui.
 
     `settings` None opens the setup screen. `transport` replaces the network (the demo, tests), `clock` the time;
-    `terminal` None is one that shows everything, with the colours that NO_COLOR leaves.
+    `terminal` None is one that shows everything, with the colours that NO_COLOR leaves. `begun` is the start of a
+    session with `settings` that is under way already.
     """
 
     TITLE = "litellm-tui"
-    COMMANDS = {Actions, Profiles}
+    COMMANDS = {_actions, _profiles}
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
 
@@ -102,6 +116,7 @@ class LitellmTui(Toasts[int]):
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], datetime] = utc_now,
         terminal: Terminal | None = None,
+        begun: "Begun | None" = None,
     ) -> None:
         self.terminal = terminal or Terminal(colour=not os.environ.get("NO_COLOR"))
         self.colour = self.terminal.colour
@@ -122,6 +137,7 @@ class LitellmTui(Toasts[int]):
         self.clock = clock
         self.workspace: Workspace | None = None
         self._started = settings
+        self._begun = begun
         self._not_used: list[Problem] = []
         self._typed_in_setup: dict[str, str] = {}
 
@@ -205,7 +221,8 @@ class LitellmTui(Toasts[int]):
         if isinstance(self.screen, Connecting):
             self.screen.go_to(settings)
             return
-        self.push_screen(Connecting(settings, self.transport), self._connected)
+        begun, self._begun = self._begun, None
+        self.push_screen(Connecting(settings, self.transport, begun), self._connected)
 
     def set_up(self) -> None:
         """Ask for a gateway and connect to it."""
@@ -262,6 +279,8 @@ class LitellmTui(Toasts[int]):
 
     def unfinished(self) -> list[str]:
         """What would be lost by leaving now, a sentence for each."""
+        from tui.screens.dialogs import Dialog
+
         screens = [screen for stack in self._screen_stacks.values() for screen in stack]
         return [each.unfinished for each in screens if isinstance(each, (Dialog, MainScreen)) and each.unfinished]
 
@@ -285,6 +304,8 @@ class LitellmTui(Toasts[int]):
 
     async def enter(self, session: Session) -> None:
         """Put the three screens over `session`, in place of those of an earlier one."""
+        from tui.workspace import Workspace
+
         before, self.workspace = self.workspace, Workspace(session, self.clock)
         self.settings = session.settings
         if before is not None:
@@ -372,7 +393,7 @@ def _notes(read_only: bool, confirm: str) -> str:
     return ", ".join([*(["read-only"] if read_only else []), *(["names typed"] if confirm == "type" else [])])
 
 
-def _screen(mode: str, workspace: Workspace) -> MainScreen:
+def _screen(mode: str, workspace: "Workspace") -> MainScreen:
     """A screen, imported when it is first gone to: the charts, say, need not be there at the start."""
     if mode == "keys":
         from tui.screens.keys import KeysScreen
@@ -385,12 +406,3 @@ def _screen(mode: str, workspace: Workspace) -> MainScreen:
     from tui.screens.usage import UsageScreen
 
     return UsageScreen(workspace)
-
-
-def run(settings: Settings | None, config: Config, flags: Flags, terminal: Terminal) -> int:
-    """Run the app in the terminal until the person leaves; the exit code."""
-    transport, clock = None, utc_now
-    if settings is not None and settings.demo:
-        settings, transport, clock = demo(settings)
-    app = LitellmTui(settings, config=config, flags=flags, transport=transport, clock=clock, terminal=terminal)
-    return app.run(mouse=terminal.mouse) or app.return_code or 0

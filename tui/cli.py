@@ -147,6 +147,11 @@ def _main(args: argparse.Namespace) -> int:
         from tui.commands.rotate import check_arguments
 
         check_arguments(args)
+    if args.command is None:
+        import gc
+
+        # nothing that an import makes is garbage, and looking for some takes a tenth of a start; `launch` begins again
+        gc.disable()
     from pathlib import Path
 
     from tui.config import ConfigError, Flags, load, resolve
@@ -171,7 +176,7 @@ def _main(args: argparse.Namespace) -> int:
 
         terminal = seen(os.environ, ascii=args.ascii, mouse=not args.no_mouse)
         prepare(os.environ, terminal)
-        from tui.app import run
+        from tui.launch import run
 
         return run(settings, config, flags, terminal)
     if settings is None:

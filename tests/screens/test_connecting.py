@@ -12,8 +12,10 @@ from textual.widgets import Input, Select
 
 from tests.screens.driver import Driver, running
 from tui.app import LitellmTui
-from tui.config import Config, Flags, Limits, Provisioning, load, resolve
+from tui.config import Config, Flags, Limits, Provisioning, Settings, load, resolve
+from tui.credentials import AskKey, Credential, HeldKey, Secret
 from tui.demo import DemoGateway
+from tui.launch import Begun
 from tui.screens.connecting import Connecting
 from tui.startup import Trouble
 
@@ -223,3 +225,57 @@ async def test_q_leaves_at_once_while_it_connects(gateway: DemoGateway) -> None:
     async with starting(gateway) as (app, _):
         await app.press("n", "q")
         assert app.app.return_code == 0
+
+
+@asynccontextmanager
+async def begun(gateway: DemoGateway, credential: Credential) -> AsyncIterator[Driver]:
+    """The app over a start that is under way when it opens, as the command line opens it."""
+    gateway.add_user(user_id="ada", user_role="internal_user")
+    settings = Settings("test", "https://llm.example.com", credential, user="ada")
+    transport = gateway.transport()
+    start = Begun(settings, transport)
+    app = LitellmTui(settings, transport=transport, clock=lambda: gateway.clock(), begun=start)
+    async with app.run_test(size=(80, 24)) as pilot:
+        yield Driver(app, pilot, gateway)
+
+
+def starts(gateway: DemoGateway) -> int:
+    return sum(call.path == "/key/info" for call in gateway.calls)
+
+
+async def test_a_start_that_is_under_way_is_not_begun_again(gateway: DemoGateway) -> None:
+    async with begun(gateway, HeldKey(Secret(gateway.master_key))) as app:
+        await app.see("No keys yet")
+        assert starts(gateway) == 1
+        # and the next one is the app's own
+        app.app.connect(app.app.settings or pytest.fail("no settings"))
+        await app.until(lambda: starts(gateway) == 2, "a second start")
+        await app.see("No keys yet")
+
+
+async def test_what_an_early_start_failed_with_is_told_and_can_be_tried_again(gateway: DemoGateway) -> None:
+    gateway.intercept("GET", "/key/info", lambda _: _refuse(), times=3)
+    async with begun(gateway, HeldKey(Secret(gateway.master_key))) as app:
+        await app.see("llm.example.com refuses the connection")
+        before = starts(gateway)
+        await app.press("R")
+        await app.see("No keys yet")
+        assert starts(gateway) == before + 1
+
+
+async def test_a_key_that_nobody_has_said_is_asked_for_in_the_app(gateway: DemoGateway) -> None:
+    async with begun(gateway, AskKey()) as app:
+        await app.see("The gateway's key")
+        assert gateway.calls == []
+        await app.type(gateway.master_key)
+        await app.press("enter")
+        await app.see("No keys yet")
+
+
+async def test_the_first_frame_does_not_wait_for_the_gateway(gateway: DemoGateway) -> None:
+    slow = Slow(gateway)
+    async with begun(gateway, HeldKey(Secret(gateway.master_key))) as app:
+        await app.see("llm.example.com · connecting")
+        assert not slow.go.is_set()
+        slow.go.set()
+        await app.see("No keys yet")

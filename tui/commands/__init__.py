@@ -12,10 +12,10 @@ import httpx
 
 from tui.config import Settings
 from tui.credentials import AskKey, CredentialError, HeldKey, ask_key
+from tui.gateway.clock import utc_now
 from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import printable, redact
 from tui.startup import Session, demo, explain, start
-from tui.workspace import utc_now
 
 Clock = Callable[[], datetime]
 

@@ -1,5 +1,7 @@
 """The first thing on screen: what is being done, or exactly what is wrong and what to do about it."""
 
+import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, cast
 
 import httpx
@@ -18,12 +20,12 @@ from tui.credentials import AskError, CredentialError, EnvKey, FileKey, HeldKey
 from tui.formatting import fit_to_show, plain
 from tui.gateway.errors import GatewayError
 from tui.screens import again
-from tui.screens.another_key import another_key
 from tui.startup import Session, Trouble, explain, start
 from tui.widgets.bars import Hint, Hints, Line
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
+    from tui.launch import Begun
 
 
 UNASKED = (EnvKey, FileKey, HeldKey)
@@ -31,7 +33,10 @@ UNASKED = (EnvKey, FileKey, HeldKey)
 
 
 class Connecting(Screen[Session | None]):
-    """Starts a session. Dismissed with it, or with None where the person wants to set up another gateway."""
+    """Starts a session. Dismissed with it, or with None where the person wants to set up another gateway.
+
+    `begun` is such a start that is under way already; the next one is the screen's own.
+    """
 
     CSS_PATH = "connecting.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,10 +47,13 @@ class Connecting(Screen[Session | None]):
         Binding("q", "app.leave", "quit", id="connect.quit"),
     ]
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self, settings: Settings, transport: httpx.AsyncBaseTransport | None, begun: "Begun | None" = None
+    ) -> None:
         super().__init__()
         self._settings = settings
         self._transport = transport
+        self._begun = begun
         self.trouble: Trouble | None = None
         self.tries = again.Again()
         self._alarm: Timer | None = None
@@ -83,16 +91,20 @@ class Connecting(Screen[Session | None]):
         self.query_one("#trouble").display = False
         self.query_one(Hints).set([Hint(keymap.key("connect.quit"), "quit")])
         self._said("starting")
-        self._start()
+        begun, self._begun = self._begun, None
+        self._start(begun)
 
     def _said(self, step: str) -> None:
         where = plain(self._settings.host)
         self.query_one("#step", Line).show(Text(f" litellm-tui  {where} · {plain(step)} …", style=look.DIM))
 
     @work(exclusive=True)
-    async def _start(self) -> None:
+    async def _start(self, begun: "Begun | None") -> None:
         try:
-            session = await start(self._settings, transport=self._transport, said=self._said)
+            if begun is not None:
+                session = await self._drawn_first(begun)
+            else:
+                session = await start(self._settings, transport=self._transport, said=self._said)
         except AskError:
             await self._ask("The gateway's key (kept in memory until you quit)")
             return
@@ -104,7 +116,19 @@ class Connecting(Screen[Session | None]):
             return
         self.dismiss(session)
 
+    async def _drawn_first(self, begun: "Begun") -> Session:
+        """The session, once this screen has been seen: what comes of it takes longer to draw than this."""
+        drawn = asyncio.Event()
+        self.call_after_refresh(drawn.set)
+        await drawn.wait()
+        # the screen that comes next, while the gateway thinks
+        ahead = asyncio.to_thread(import_module, "tui.screens.keys")
+        session, _ = await asyncio.gather(begun.session(self._said), ahead)
+        return session
+
     async def _ask(self, title: str) -> None:
+        from tui.screens.another_key import another_key
+
         self.tui.drop()
         settings = await another_key(self.app, self._settings, title)
         if settings is None:
