@@ -26,7 +26,7 @@ from textual.driver import Driver
 from textual.filter import NoColor
 from textual.screen import Screen
 from textual.widgets import Input
-from textual.worker import WorkerFailed
+from textual.worker import WorkerFailed, get_current_worker
 
 from tui import clipboard, keymap
 from tui.ascii import Ascii
@@ -375,6 +375,11 @@ class LitellmTui(Toasts[int]):
         # who ends the app while a screen is still being put up leaves that screen without its widgets
         if self._exit and isinstance(error, (NoMatches, ScreenStackError)):
             return
+        # and who closes a screen in the moment of its answer leaves the worker without them, which Textual cancels last
+        if isinstance(error, WorkerFailed) and isinstance(error.error, NoMatches):
+            node = get_current_worker().node
+            if not all(each.display for each in node.ancestors_with_self):
+                return
         super()._handle_exception(error)
 
     def _fatal_error(self) -> None:

@@ -21,7 +21,6 @@ from tui.gateway.clock import utc_now
 from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import masked
 from tui.screens.base import MainScreen
-from tui.widgets.table import RecordTable
 
 pytestmark = pytest.mark.live
 AT_ONCE = 6
@@ -126,10 +125,7 @@ async def walk(settings: Settings, count: int) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         driver = Driver(app, pilot, None)  # type: ignore[arg-type]
         await driver.until(lambda: isinstance(app.screen, MainScreen), "the keys screen")
-        if not app.screen.query_one("#keys").has_focus:
-            await driver.press("tab")
-        rows = app.screen.query_one("#keys", RecordTable)
-        assert rows.row_count == count
+        assert (await driver.to_all_keys()).row_count == count
         look(driver)
         for _ in range(3):
             await driver.press("enter")

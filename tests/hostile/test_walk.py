@@ -28,12 +28,6 @@ async def walking(*texts: str, size: tuple[int, int] = (80, 24), **more: Any) ->
         yield driver
 
 
-async def to_the_list(driver: Driver) -> None:
-    """From what needs attention to all keys."""
-    if not driver.app.screen.query_one("#keys").has_focus:
-        await driver.press("tab")
-
-
 def has_rows(driver: Driver, table: str) -> bool:
     return driver.app.screen.query_one(table).region.height > 2
 
@@ -59,7 +53,7 @@ async def closed(driver: Driver, key: str = "escape") -> None:
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_name_in_the_lists(size: tuple[int, int]) -> None:
     async with walking(size=size) as driver:
-        await to_the_list(driver)
+        await driver.to_all_keys()
         for mode, table in (("1", "#keys"), ("2", "RecordTable")):
             await driver.press(mode)
             await driver.until(partial(has_rows, driver, table), "the rows")
@@ -81,7 +75,7 @@ async def test_every_name_among_the_details_of_a_key() -> None:
     short = {name: text for name, text in CORPUS.items() if len(text) < 1000}
     next(iter(gateway.keys.values()))["metadata"] = {text: text for text in short.values()}
     async with running(gateway, user=ADA) as driver:
-        await to_the_list(driver)
+        await driver.to_all_keys()
         await opened(driver, "enter", "KeyDetail")
         seen, before = "", None
         while before != (before := look(driver).words):
@@ -94,7 +88,7 @@ async def test_every_name_among_the_details_of_a_key() -> None:
 async def test_a_key_and_a_model_opened() -> None:
     few = (LONG, SECRET, WORST)
     async with walking(*few) as driver:
-        await to_the_list(driver)
+        await driver.to_all_keys()
         for mode, kind in (("1", "KeyDetail"), ("2", "ModelDetail")):
             await driver.press(mode)
             await driver.pilot.pause()
@@ -144,7 +138,7 @@ async def test_usage_in_every_view_and_chart(size: tuple[int, int]) -> None:
 @pytest.mark.parametrize(("text", "size"), [(WORST, (80, 24)), (LONG, (60, 20))], ids=["worst", "long"])
 async def test_every_dialog(text: str, size: tuple[int, int]) -> None:
     async with walking(text, text + "2", size=size) as driver:
-        await to_the_list(driver)
+        await driver.to_all_keys()
         for key, kind in (
             ("e", "KeyForm"),
             ("r", "Rotate"),
@@ -191,7 +185,7 @@ async def test_every_dialog(text: str, size: tuple[int, int]) -> None:
 @pytest.mark.parametrize("text", [WORST, LONG], ids=["worst", "long"])
 async def test_rotated_from_the_first_step_to_the_last(text: str) -> None:
     async with walking(text) as driver:
-        await to_the_list(driver)
+        await driver.to_all_keys()
         await opened(driver, "r", "Rotate")
         await driver.press("ctrl+s")
         await driver.until(lambda: driver.app.screen.query_one("#have-it").display, "the new secret")
@@ -272,7 +266,7 @@ async def test_refused_in_every_place(number: int) -> None:  # S2, S3
         await driver.press("R")
         await driver.until(lambda: "Showing" in driver.text(), "why nothing new was read")
         look(driver)
-        await to_the_list(driver)
+        await driver.to_all_keys()
         await opened(driver, "b", "Confirm")
         await driver.press("y")
         await driver.until(lambda: type(driver.app.screen).__name__ == "Results", "what came of it")

@@ -12,8 +12,9 @@ from tui.config import Settings
 from tui.credentials import HeldKey, Secret
 from tui.demo import DemoGateway
 from tui.screens.base import MainScreen
+from tui.widgets.table import RecordTable
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds to wait for a state before a test fails."""
 
 
@@ -60,6 +61,15 @@ class Driver:
         """Wait for words on screen; the screen then."""
         await self.until(lambda: words in self.text(), repr(words))
         return self.text()
+
+    async def to_all_keys(self) -> RecordTable:
+        """Go to the list of all keys, from the attention list where that has the focus."""
+        await self.until(lambda: isinstance(self.app.focused, RecordTable), "a list to have the focus")
+        rows = self.app.screen.query_one("#keys", RecordTable)
+        if self.app.focused is not rows:
+            await self.press("tab")
+            await self.until(lambda: self.app.focused is rows, "the list of all keys to have the focus")
+        return rows
 
     async def gone(self, words: str) -> None:
         """Wait until words are no longer on screen."""

@@ -115,6 +115,31 @@ async def test_a_form_that_was_sent_under_its_help_closes_itself_and_not_the_hel
         assert "New virtual key" not in app.text()
 
 
+async def close_then_answer(gateway: DemoGateway, app: Driver, turns: int) -> None:
+    """A key's detail is closed, and its usage comes `turns` of the loop later."""
+    answer = asyncio.Event()
+
+    async def slowly(_: httpx.Request) -> None:
+        await answer.wait()
+
+    gateway.intercept("GET", "/user/daily/activity", slowly)
+    await app.press("enter")
+    await app.see("no budget limit")
+    detail = app.app.screen
+    detail.dismiss()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    answer.set()
+    await app.see("1 Keys 2")
+    await app.until(lambda: not detail.is_attached)
+
+
+async def test_a_detail_may_close_in_the_moment_of_its_answer(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada") as app:
+        for turns in range(12):
+            await close_then_answer(gateway, app, turns)
+
+
 async def full_list(gateway: DemoGateway, app: Driver) -> list[str]:
     await app.see("bulk-09")
     return [line for line in app.text().splitlines() if "bulk-" in line]
