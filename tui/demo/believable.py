@@ -90,6 +90,8 @@ def _people(gw: State, now: datetime) -> None:
         ("grace@example.com", "Grace Okafor", "internal_user", 150.0),
         ("linus@example.com", "Linus Bergmann", "internal_user", 80.0),
         ("mei@example.com", "Mei Tanaka", "proxy_admin", None),
+        ("noor@example.com", "Noor Haddad", "proxy_admin_viewer", None),
+        ("tomas@example.com", "Tomás Ferreira", "internal_user", 20.0),
     ):
         gw.add_user(
             user_id,
@@ -125,6 +127,15 @@ def _people(gw: State, now: datetime) -> None:
         models=["claude-sonnet-4-5", "gemini-2.5-pro", "gpt-4o", "text-embedding-3-small"],
         members_with_roles=[member("linus@example.com", "admin"), member(ADA, "user")],
         **joined(860),
+    )
+    gw.give_member_budget(_RESEARCH, ADA, 100.0)
+    gw.add_team(
+        "team-summer-interns",
+        team_alias="summer interns",
+        blocked=True,
+        max_budget=50.0,
+        members_with_roles=[member("mei@example.com", "admin"), member("tomas@example.com", "user")],
+        **joined(420),
     )
 
 

@@ -262,21 +262,18 @@ def _member(gw: State, user_id: str, role: str) -> Record:
 
 def _memberships(gw: State, team: Record) -> list[Record]:
     # Up to 1.83 a member without a budget of their own has no row here.
-    return (
-        []
-        if not gw.newest
-        else [
-            {
-                "user_id": member["user_id"],
-                "team_id": team["team_id"],
-                "budget_id": None,
-                "spend": 0.0,
-                "total_spend": 0.0,
-                "litellm_budget_table": None,
-            }
-            for member in team["members_with_roles"]
-        ]
-    )
+    return [
+        {
+            "user_id": member["user_id"],
+            "team_id": team["team_id"],
+            "budget_id": budget and budget["budget_id"],
+            "spend": 0.0,
+            **({"total_spend": 0.0} if gw.newest else {}),
+            "litellm_budget_table": copy.deepcopy(budget),
+        }
+        for member in team["members_with_roles"]
+        if (budget := gw.member_budgets.get((team["team_id"], member["user_id"]))) or gw.newest
+    ]
 
 
 def _team_key_rows(gw: State, team: Record) -> list[Record]:
@@ -362,7 +359,7 @@ def team_info(call: Request) -> Any:
         member["user_alias"] = (gw.users.get(member["user_id"]) or {}).get("user_alias")
     memberships = _memberships(gw, team)
     for row in memberships:
-        row["budget_source"] = "none"
+        row["budget_source"] = "custom" if row["budget_id"] else "none"
     return {"team_id": team_id, "team_info": answer, "keys": keys, "team_memberships": memberships}
 
 
@@ -419,6 +416,8 @@ def member_add(call: Request) -> Any:
             raise proxy_error(400, text, "team_member_already_in_team", "user_id")
         gw.join(team["team_id"], user_id)
         team["members_with_roles"].append(_member(gw, user_id, str(member.get("role", "user"))))
+        if body.get("max_budget_in_team") is not None:
+            gw.give_member_budget(team["team_id"], user_id, float(body["max_budget_in_team"]))
     users = [_user_row(gw, gw.users[str(member["user_id"])]) for member in members]
     answer = shape("TEAM_NEW", team, gw.release)
     return {**answer, "updated_users": users, "updated_team_memberships": []}

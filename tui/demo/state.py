@@ -56,6 +56,7 @@ class State:
         self.users: dict[str, Record] = {}
         self.keys: dict[str, Record] = {}
         self.teams: dict[str, Record] = {}
+        self.member_budgets: dict[tuple[str, str], Record] = {}
         self.deleted_keys: dict[str, Record] = {}
         self.retired: dict[str, tuple[str, datetime]] = {}
         self.calls: list[Call] = []
@@ -284,6 +285,16 @@ class State:
         user = self.users.get(user_id) or self.add_user(user_id)
         if team_id not in user["teams"]:
             user["teams"].append(team_id)
+
+    def give_member_budget(self, team_id: str, user_id: str, max_budget: float) -> None:
+        """Limit what a member may spend in the team."""
+        limits = ("soft_budget", "max_parallel_requests", "tpm_limit", "rpm_limit", "model_max_budget")
+        row: Record = {"budget_id": self.new_id(), "max_budget": max_budget, **dict.fromkeys(limits)}
+        row["budget_duration"] = None
+        if self.newest:
+            row |= {"tpd_limit": None, "allowed_models": [], "temp_budget_increase": None, "temp_budget_expiry": None}
+            row |= {"budget_reset_at": None, "created_at": self.stamp()}
+        self.member_budgets[team_id, user_id] = row
 
     def member_role(self, team_id: str | None, user_id: str | None) -> str | None:
         """ "admin", "user", or None for a person who is not in the team."""

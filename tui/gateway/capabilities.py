@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tui.gateway.client import Client
-from tui.gateway.errors import Forbidden, GatewayError, NotFound, RouteMissing
+from tui.gateway.errors import BadAnswer, Forbidden, GatewayError, NotFound, RouteMissing, Unauthorized
 from tui.gateway.fields import mapping, word
 from tui.gateway.keys import own_key
 from tui.gateway.schema import Key, User
@@ -40,6 +40,8 @@ class Action(StrEnum):
 
 
 _WRITES = frozenset({Action.CREATE, Action.EDIT, Action.BLOCK, Action.RESET_SPEND, Action.DELETE})
+_NOT_THIS_ROUTE = re.compile(r"(?i)\bnot allowed to (?:call|access) this route\b|\bcan only access inference\b")
+"""LiteLLM's own words about a key that may not read itself."""
 _ROUTE_GROUP = {
     "info_routes": frozenset({Action.LIST_KEYS, Action.MODEL_DETAILS}),
     "management_routes": frozenset(Action) - {Action.MODEL_DETAILS},
@@ -142,11 +144,18 @@ class Caller:
 
 
 async def caller(client: Client) -> Caller:
-    """Who the session's key is, in one call. Raises `Unauthorized` for a key that is unknown, blocked or expired."""
+    """Who the session's key is, in one call.
+
+    Raises `Unauthorized` for a key that is unknown, blocked or expired, and `Forbidden` for a 403 that says nothing of
+    routes: it may come from anything in front of the gateway, and passes.
+    """
     try:
         return Caller(key=await own_key(client))
-    except Forbidden:
-        return Caller(narrow=True)
+    except (Forbidden, Unauthorized) as error:
+        # 1.74 says 401 where the others say 403
+        if _NOT_THIS_ROUTE.search(str(error)):
+            return Caller(narrow=True)
+        raise
 
 
 async def role(client: Client, who: Caller, own_record: User | None) -> str:
@@ -159,9 +168,12 @@ async def role(client: Client, who: Caller, own_record: User | None) -> str:
     if own_record is not None and own_record.role:
         return own_record.role
     try:
-        return word(mapping(await client.get("/management/v1/users/me")).get("user_role")) or USER
+        told = mapping(await client.get("/management/v1/users/me"))
     except (RouteMissing, NotFound, Forbidden):
         return USER
+    if "user_role" not in told:
+        raise BadAnswer("The gateway's answer about this key's user holds no role; is the URL LiteLLM's?")
+    return word(told["user_role"]) or USER
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Listing:
         if query.sort == "created" or query.sort not in SERVER_SORTS:
             return None
         same = {"alias": "Keys without an alias", "spend": "Keys with the same spend"}.get(query.sort, "Some keys")
-        return f"{same} come in any order here: over many pages one may come twice and another not at all."
+        return f"{same} come in any order: a page turn may repeat or skip one."
 
 
 @dataclass(frozen=True, slots=True)

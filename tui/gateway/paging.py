@@ -50,7 +50,7 @@ class Pages(Generic[T]):
         self._under_way: dict[int, asyncio.Task[list[T]]] = {}
         self._waiting: dict[int, int] = {}
         self._total: int | None = None
-        self._last = 0
+        self._last, self._next = 0, 0
 
     @property
     def total(self) -> int | None:
@@ -68,10 +68,11 @@ class Pages(Generic[T]):
         page = self._pages.get(number, [])
         return page[place] if place < len(page) else None
 
-    async def read(self, first: int, count: int) -> list[T]:
+    async def read(self, first: int, count: int, *, ahead: bool = True) -> list[T]:
         """The rows at `first` and after, `count` of them, fewer at the end.
 
-        Pages in memory are taken from there. Afterwards one neighbour, in the direction of travel, is fetched ahead.
+        Pages in memory are taken from there. Afterwards, with `ahead`, one neighbour is fetched, in the direction of
+        travel.
         """
         first = max(first, 0)
         known = self._total
@@ -85,7 +86,10 @@ class Pages(Generic[T]):
         if self.changes != changes:
             # pages of before and after the change do not fit together; those from before are gone and asked for again
             found = await self._together(wanted)
-        self._fetch_ahead(wanted)
+        self._next = wanted.start - 1 if wanted.start < self._last else wanted.stop
+        self._last = wanted.start
+        if ahead:
+            self.fetch_ahead()
         start = wanted.start * PAGE
         return [row for page in found for row in page][first - start : last - start]
 
@@ -143,9 +147,9 @@ class Pages(Generic[T]):
                 task.cancel()
                 del self._under_way[number]
 
-    def _fetch_ahead(self, wanted: range) -> None:
-        ahead = wanted.start - 1 if wanted.start < self._last else wanted.stop
-        self._last = wanted.start
+    def fetch_ahead(self) -> None:
+        """Fetch the neighbour of what was read last, in the direction of travel, where it is not in memory."""
+        ahead = self._next
         exists = ahead >= 0 and ahead * PAGE < (self._total or 0)
         if exists and ahead not in self._pages and ahead not in self._under_way:
             self._begin(ahead)

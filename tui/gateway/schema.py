@@ -155,6 +155,26 @@ class Team(Record):
         return visible(self.alias) or self.team_id
 
 
+class Member(Record):
+    """Somebody in a team. `spend` in it and `max_budget` of their own in it are None where the gateway tells none."""
+
+    user_id: Word = None
+    email: Word = None
+    role: Word = None
+    spend: Number = None
+    max_budget: Number = None
+
+    @classmethod
+    def _named(cls, row: dict[str, Any]) -> dict[str, Any]:
+        table = mapping(row.get("litellm_budget_table"))
+        return {**row, "email": row.get("user_email"), "max_budget": table.get("max_budget")}
+
+    @property
+    def label(self) -> str:
+        """What tells them from others: the id, else the address that they were added by."""
+        return self.user_id or self.email or ""
+
+
 class Model(Record):
     """A model group: the public name that a key may call (S13).
 

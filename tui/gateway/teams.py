@@ -8,19 +8,41 @@ from tui.gateway import paging
 from tui.gateway.capabilities import Rights
 from tui.gateway.client import Client, Params
 from tui.gateway.errors import BadAnswer
-from tui.gateway.fields import whole, word
+from tui.gateway.fields import mapping, whole, word
 from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
 from tui.gateway.paging import Pages
-from tui.gateway.schema import Team
+from tui.gateway.schema import Member, Team
 
 
 async def team_info(client: Client, team_id: str) -> Team:
     """One team, unwrapped from `team_info`. Raises `NotFound` for an unknown id (S14)."""
-    answer = await client.get("/team/info", {"team_id": team_id})
-    record = answer.get("team_info") if isinstance(answer, dict) else None
+    return _told(await client.get("/team/info", {"team_id": team_id}), team_id)
+
+
+def _told(answer: Any, team_id: str) -> Team:
+    record = mapping(answer).get("team_info")
     if not isinstance(record, dict):
         raise BadAnswer(f"The gateway's answer about team {team_id} holds no team.")
     return Team.from_gateway({**record, "team_id": word(record.get("team_id")) or team_id})
+
+
+async def team_and_members(client: Client, team_id: str) -> tuple[Team, list[Member]]:
+    """One team with its members, admins first, then by id; their own budgets in it where they have any. One call.
+
+    Raises `NotFound` for an unknown id (S14), and one of `GatewayError`'s kinds.
+    """
+    answer = await client.get("/team/info", {"team_id": team_id})
+    team = _told(answer, team_id)
+    own: dict[str, dict[str, Any]] = {}
+    for row in _rows(mapping(answer).get("team_memberships")):
+        own[word(row.get("user_id")) or ""] = row
+    listed = _rows(mapping(mapping(answer).get("team_info")).get("members_with_roles"))
+    members = [Member.from_gateway({**own.get(word(row.get("user_id")) or "", {}), **row}) for row in listed]
+    return team, sorted(members, key=lambda each: (each.role != "admin", each.label.casefold()))
+
+
+def _rows(listed: Any) -> list[dict[str, Any]]:
+    return [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
 
 
 async def list_teams(client: Client, user_id: str | None) -> list[Team]:
@@ -31,8 +53,12 @@ async def list_teams(client: Client, user_id: str | None) -> list[Team]:
     answer: Any = await client.get("/team/list", {"user_id": user_id})
     if isinstance(answer, dict):
         answer = answer.get("teams", answer.get("data"))
-    rows = answer if isinstance(answer, list) else []
-    teams = [Team.from_gateway(row) for row in rows if isinstance(row, dict) and word(row.get("team_id"))]
+    return sorted_teams(answer)
+
+
+def sorted_teams(listed: Any) -> list[Team]:
+    """The teams of a gateway's array, by label; [] where it is none."""
+    teams = [Team.from_gateway(row) for row in _rows(listed) if word(row.get("team_id"))]
     return sorted(teams, key=lambda team: (team.label.lower(), team.team_id))
 
 

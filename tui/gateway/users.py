@@ -11,7 +11,8 @@ from tui.gateway.errors import BadAnswer, NotFound
 from tui.gateway.fields import mapping, whole, word
 from tui.gateway.finding import LARGEST_PAGE, Found, holds, needle, pattern
 from tui.gateway.paging import Pages
-from tui.gateway.schema import User
+from tui.gateway.schema import Team, User
+from tui.gateway.teams import sorted_teams
 
 
 async def user_info(client: Client, user_id: str) -> User | None:
@@ -25,11 +26,42 @@ async def user_info(client: Client, user_id: str) -> User | None:
         answer = await client.get("/user/info", {"user_id": user_id})
     except NotFound:
         return None
-    record = answer.get("user_info") if isinstance(answer, dict) else None
+    return _told(answer)
+
+
+def _told(answer: Any) -> User | None:
+    if "user_info" not in mapping(answer):
+        # taken for a missing user, it would make a plain user of an admin
+        raise BadAnswer("The gateway's answer about a user holds no user; is the URL LiteLLM's?")
+    record = mapping(answer)["user_info"]
     # 1.74.0 answers 200 for a missing user, with a record that names nobody
     if not isinstance(record, dict) or not word(record.get("user_id")):
         return None
     return User.from_gateway(record)
+
+
+async def user_and_teams(client: Client, rights: Rights, user_id: str) -> tuple[User, list[Team] | None] | None:
+    """The user with the teams they are in, by label; None where the gateway has none of that id. One call.
+
+    The teams are None where this session is not told them: up to 1.83 a viewer may not read the record of another, and
+    finds them in the list alone. Raises one of `GatewayError`'s kinds.
+    """
+    if not user_id:
+        return None
+    if not rights.admin and user_id != rights.user_id and not rights.server.at_least(1, 84):
+        found = [user for user in (await _page(client, 1, _exactly(user_id))).rows if user.user_id == user_id]
+        return (found[0], None) if found else None
+    try:
+        answer = await client.get("/user/info", {"user_id": user_id})
+    except NotFound:
+        return None
+    user = _told(answer)
+    return None if user is None else (user, sorted_teams(mapping(answer).get("teams")))
+
+
+def _exactly(user_id: str) -> dict[str, str]:
+    # twice, since a single id is searched for as a part of others
+    return {"user_ids": f"{user_id},{user_id}"}
 
 
 async def find_users(client: Client, rights: Rights, text: str, *, limit: int = 50) -> Found[User]:
@@ -50,8 +82,7 @@ async def find_users(client: Client, rights: Rights, text: str, *, limit: int = 
     answers = await asyncio.gather(
         by_id(client, size, searched),
         _page(client, size, {"user_email": searched}),
-        # twice, since a single id is searched for as a part of others
-        _page(client, 1, {"user_ids": f"{wanted},{wanted}"}) if "," not in wanted else _nobody(),
+        _page(client, 1, _exactly(wanted)) if "," not in wanted else _nobody(),
     )
     found = {user.user_id: user for answer in answers for user in answer.rows}
     rows = [user for user in found.values() if holds(wanted, user.user_id, user.email)]
