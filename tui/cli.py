@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import re
 import sys
@@ -119,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _refuse_keys(parser, sys.argv[1:] if argv is None else argv)
             code = _main(parser.parse_args(argv))
         finally:
+            gc.enable()
             # here and not at exit, where Python would complain about a reader that has gone
             sys.stdout.flush()
             sys.stderr.flush()
@@ -147,11 +149,8 @@ def _main(args: argparse.Namespace) -> int:
         from tui.commands.rotate import check_arguments
 
         check_arguments(args)
-    if args.command is None:
-        import gc
-
-        # nothing that an import makes is garbage, and looking for some takes a tenth of a start; `launch` begins again
-        gc.disable()
+    # nothing that an import makes is garbage, and looking for some takes a tenth of a start; `launch` begins again
+    gc.disable()
     from pathlib import Path
 
     from tui.config import ConfigError, Flags, load, resolve
@@ -188,7 +187,10 @@ def _main(args: argparse.Namespace) -> int:
         return 2
     from tui.commands import run_command
 
-    return run_command(args, settings)
+    # a year of usage makes garbage enough; what was imported need not be looked through for it
+    gc.freeze()
+    gc.enable()
+    return run_command(args, settings, config)
 
 
 def _refuse_keys(parser: Parser, words: Sequence[str]) -> None:

@@ -384,11 +384,18 @@ class Config:
         return Problem(_dotted(where), message, self.path, _line(self.text, where))
 
 
+NO_HOME = "there is no home folder. Set HOME or XDG_CONFIG_HOME, or name a file with --config."
+
+
 def default_path() -> Path:
-    """``config.toml`` in the user's configuration folder for litellm-tui."""
+    """``config.toml`` in the user's configuration folder for litellm-tui; begins with ``~`` where there is no home."""
     import platformdirs
 
-    return Path(platformdirs.user_config_path(APP, appauthor=False)) / "config.toml"
+    try:
+        folder = Path(platformdirs.user_config_path(APP, appauthor=False))
+    except RuntimeError:
+        folder = Path("~", f".{APP}")
+    return folder / "config.toml"
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Config:
@@ -398,7 +405,14 @@ def load(path: Path | None, env: Mapping[str, str]) -> Config:
     does one that is wrong or that other users of the machine can get at. Problems come all at once.
     """
     named = path or (Path(env["LITELLM_TUI_CONFIG"]) if env.get("LITELLM_TUI_CONFIG") else None)
-    where = (named or default_path()).expanduser()
+    where = named or default_path()
+    if not named and not where.is_absolute():
+        # no home folder: "~" would be a folder of that name wherever one stands
+        return Config(where)
+    try:
+        where = where.expanduser()
+    except RuntimeError:
+        raise ConfigError(Problem("", f"is not to be found: {NO_HOME}", where)) from None
     try:
         with where.open("rb") as file:
             if not named:
@@ -1076,7 +1090,10 @@ def save_profile(path: Path, name: str, *, default: bool = False, **fields: obje
     """
     import tomlkit
 
-    path = path.expanduser()
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise FileError(f"The profile cannot be written: {NO_HOME}", path) from None
     text = load(path, {}).text if path.exists() else ""
     if any(fields.get(source) not in (None, False) for source in _SOURCES):
         fields = {**fields, **{source: fields.get(source) for source in _SOURCES}}

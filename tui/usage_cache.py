@@ -40,7 +40,10 @@ def folder() -> Path | None:
     from platformdirs import user_cache_path
 
     # without HOME, and without an entry for the user, a path stays "~/…": a folder of that name wherever one stands
-    found = user_cache_path("litellm-tui") / "usage"
+    try:
+        found = user_cache_path("litellm-tui") / "usage"
+    except RuntimeError:
+        return None
     return found if found.is_absolute() else None
 
 
@@ -48,13 +51,14 @@ class UsageCache:
     """What is kept for one caller at one gateway.
 
     `caller` tells callers apart that see different rows: a hash, a role, never a secret. `notes` has a line for every
-    file that was discarded, and is for whoever shows them to empty.
+    file that was discarded, one where nothing can be written, and is for whoever shows them to empty.
     """
 
     def __init__(self, where: Path, url: str, caller: str) -> None:
         self.where = where
         self.notes: list[str] = []
         self._whose = (url, caller)
+        self._failed = False
 
     def path(self, question: Question, month: date) -> Path:
         """The file of the month that begins at `month`."""
@@ -108,12 +112,17 @@ class UsageCache:
         self._put(self._routes(version), json.dumps(sorted(routes)))
 
     def _put(self, path: Path, text: str) -> None:
-        with contextlib.suppress(FileError):
+        try:
             ensure_private_dir(self.where)
             write_private(path, text, exist_ok=True)
-            if self.where not in _pruned:
-                _pruned.add(self.where)
-                prune(self.where)
+        except FileError as error:
+            if not self._failed:
+                self.notes.append(f"Usage is not kept for the next start. {error}")
+            self._failed = True
+            return
+        if self.where not in _pruned:
+            _pruned.add(self.where)
+            prune(self.where)
 
     def _routes(self, version: str | None) -> Path:
         return self.where / f"{_name(*self._whose, version)}-routes.json"

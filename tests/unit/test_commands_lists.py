@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 
 from tui import cli
 from tui.commands import Refused, run
-from tui.config import DEMO_URL, Provisioning, Settings
+from tui.config import DEMO_URL, Provisioning, Settings, load
 from tui.credentials import HeldKey, Secret
 from tui.demo import DemoGateway
 from tui.gateway import keys as key_calls
@@ -36,6 +37,7 @@ class Desk:
         parsed = cli._parser().parse_args(args)
         if parsed.command == "usage":
             cli._check_usage(parsed)
+        config = settings.pop("config", None)
         held = Settings(
             profile="test",
             url=DEMO_URL,
@@ -43,7 +45,7 @@ class Desk:
             user=settings.pop("user", None) or parsed.user,
             **settings,
         )
-        code = await run(parsed, held, self.gw.transport(), lambda: NOW)
+        code = await run(parsed, held, self.gw.transport(), lambda: NOW, config)
         said = self.capsys.readouterr()
         return code, said.out, said.err
 
@@ -268,6 +270,30 @@ async def test_doctor_as_a_person(desk: Desk) -> None:  # S44
 async def test_doctor_of_a_key_without_a_user(desk: Desk) -> None:
     said = await findings(desk, key=await desk.key(user_id=None, key_alias="lost"))
     assert said["may see usage"][0] == "no" and "no user" in said["may see usage"][1]
+
+
+async def test_doctor_looks_at_keys_and_theme(desk: Desk, tmp_path: Path) -> None:
+    """What the app says at its start is said here too."""
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('theme = "nords"\n[keys]\n"keys.rotat" = "x"\n"keys.edit" = "d"\n"keys.new" = "N"\n')
+    right = tmp_path / "right.toml"
+    right.write_text('theme = "nord"\n[keys]\n"keys.edit" = "E"\n')
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in (wrong, right):
+        path.chmod(0o600)
+        code, out, _ = await desk.run("doctor", "--json", config=load(path, {}))
+        assert code == 0
+        found[path.stem] = [
+            (each["state"], f"{each['what']}: {each['detail']}")
+            for each in json.loads(out)
+            if each["what"] in ("theme", "keys")
+        ]
+    assert found["right"] == [("ok", "theme: nord"), ("ok", "keys: 1 action has its key from the file")]
+    theme, name, clash = found["wrong"]
+    assert theme[0] == name[0] == clash[0] == "!"
+    assert "not used: line 1" in theme[1] and "Did you mean nord" in theme[1]
+    assert "keys.rotat" in name[1] and "no such action" in name[1]
+    assert "keys.edit" in clash[1] and "d" in clash[1]
 
 
 async def test_doctor_read_only(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -62,6 +62,7 @@ class Desk:
         self.gw.add_key(key_alias="other", user_id=ADA)
         self.key = self.gw.master_key
         self.user: str | None = None
+        self.confirm: Literal["y", "type"] = "y"
         self.line = Killed(self.gw)
         self.env = tmp_path / ".env"
         self.said = ""
@@ -73,7 +74,8 @@ class Desk:
     def _demo(self, settings: Settings) -> tuple[Settings, httpx.AsyncBaseTransport, Callable[[], datetime]]:
         held = HeldKey(Secret(self.key))
         now: Callable[[], datetime] = lambda: datetime.now(UTC)  # noqa: E731
-        mine = Settings("test", settings.url, held, user=settings.user or self.user, read_only=settings.read_only)
+        user = settings.user or self.user
+        mine = Settings("test", settings.url, held, user=user, read_only=settings.read_only, confirm=self.confirm)
         return mine, self.line, now
 
     def run(self, *args: str) -> tuple[int, str, str]:
@@ -393,6 +395,47 @@ def test_a_person_is_shown_the_plan_and_asked_twice(desk: Desk) -> None:
     assert "Rotate laptop now? [y/N]" in err and "retire the old one? [y/N]" in err
     assert desk.held
     desk.check_end(desk.held)
+
+
+@pytest.mark.parametrize(("typed", "done"), [("laptop", True), ("y", False), ("lap", False), ("", False)])
+def test_the_alias_is_typed_before_the_old_key_goes(desk: Desk, typed: str, done: bool) -> None:
+    desk.confirm = "type"
+    desk.answer("y", typed)
+    code, _, err = desk.run("keys", "rotate", "laptop", "--env-file", str(desk.env), "--var", "KEY", "--grace", "0")
+    assert "retire the old one? Type laptop to go on: " in err
+    assert (code, desk.works(desk.old)) == ((0, False) if done else (1, True))
+    assert desk.held and desk.works(desk.held)
+
+
+@pytest.mark.parametrize(("what", "question"), [("finish", "Finish it?"), ("undo", "Take it back?")])
+def test_the_alias_is_typed_before_a_rotation_ends_either_way(desk: Desk, what: str, question: str) -> None:
+    assert desk.rotate("--grace", "keep")[0] == 0
+    desk.confirm = "type"
+    words = ["rotations", what, "laptop", *(["--secret-is-safe", "--delete-now"] if what == "finish" else [])]
+    before = len(desk.gw.keys)
+    desk.answer("y")
+    code, _, err = desk.run(*words)
+    assert code == 1 and f"{question} Type laptop to go on: " in err and "Nothing was changed." in err
+    assert len(desk.gw.keys) == before
+    desk.answer("laptop")
+    assert desk.run(*words)[0] == 0 and len(desk.gw.keys) == before - 1
+
+
+@pytest.mark.parametrize(("typed", "made"), [(["2", "other", "laptop"], 2), (["y"], 0), (["2", "y"], 1)])
+def test_of_several_keys_their_number_is_typed(desk: Desk, typed: list[str], made: int) -> None:
+    for alias in ("laptop", "other"):
+        desk.row(alias)["expires"] = (datetime.now(UTC) + timedelta(days=1, hours=alias == "laptop")).isoformat()
+    desk.confirm = "type"
+    desk.answer(*typed)
+    code, _, err = desk.run("keys", "rotate", "--all-expiring", "7d", "--expires", "30d", "--env-dir", str(desk.dir))
+    assert "Rotate these 2 keys now? Type 2 to go on: " in err
+    assert code == (0 if made == 2 else 1) and len(list(desk.dir.glob("*.env"))) == made
+
+
+def test_a_script_types_nothing(desk: Desk) -> None:
+    desk.confirm = "type"
+    assert desk.rotate("--grace", "0")[0] == 0
+    assert not desk.works(desk.old)
 
 
 @pytest.mark.parametrize("answers", [["n"], [""], [], ["yess"]])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tui import config as module
-from tui import identity
+from tui import identity, last_time, usage_cache
 from tui.config import (
     Config,
     ConfigError,
@@ -33,6 +33,7 @@ from tui.config import (
     save_profile,
 )
 from tui.credentials import AskKey, CommandKey, EnvKey, FileKey, HeldKey, KeyringKey, Secret
+from tui.files import FileError
 
 KEY = "sk-config-test-0123456789"
 OTHER = "sk-config-other-9876543210"
@@ -430,6 +431,28 @@ def test_a_large_wrong_file_is_told_quickly() -> None:
 
 
 # Where the file is
+
+
+def test_without_a_home_folder_nothing_is_written_where_one_stands(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    # as for a user that the system has no entry for
+    monkeypatch.setattr("os.path.expanduser", str)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / default_path().parent
+    folder.mkdir(parents=True, mode=0o700)
+    (folder / "config.toml").write_text("this would not load")
+    assert not load(None, {}).exists
+    with pytest.raises(ConfigError, match=r"there is no home folder\. Set HOME or XDG_CONFIG_HOME"):
+        load(Path("~/mine.toml"), {})
+    with pytest.raises(FileError, match=r"there is no home folder\. Set HOME or XDG_CONFIG_HOME"):
+        save_profile(default_path(), "work", url=A)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert usage_cache.folder() is last_time.folder() is None
+    assert (folder / "config.toml").read_text() == "this would not load"
 
 
 def test_nothing_there_is_an_empty_configuration(own_home: Path) -> None:

@@ -110,7 +110,11 @@ async def test_a_folder_that_cannot_be_written_is_not_an_error(tmp_path: Path) -
     await cache.put(ADA, part())
     cache.keep_lacks("1.108.0", {"export"})
     assert await cache.get(ADA, JANUARY) is None
-    assert (cache.notes, cache.lacks("1.108.0")) == ([], set())
+    (note,) = cache.notes
+    assert note.startswith("Usage is not kept for the next start. ") and note.endswith(
+        "is in the way: it is not a folder."
+    )
+    assert cache.lacks("1.108.0") == set()
 
 
 async def test_what_is_narrowed_is_another_file(cache: UsageCache) -> None:
@@ -371,6 +375,18 @@ async def test_a_report_is_narrowed_and_compared(
         assert (await reports.read(scope, *days)).usage.totals == model.metrics
         assert await reports.totals(scope, *days) == model.metrics
     assert await reports.totals(EVERYONE, *days) == wide.usage.totals
+
+
+async def test_a_folder_that_cannot_be_written_is_one_note(
+    tmp_path: Path, session: tuple[DemoGateway, startup.Session]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    reports = Reports(session[1], lambda: NOW, UsageCache(tmp_path / "file" / "usage", "u", "c"))
+    found = (await reports.read(EVERYONE, *YEAR)).usage
+    assert found.totals.spend > 300
+    assert sum("Usage is not kept for the next start." in note for note in found.notes) == 1
+    again = (await reports.read(EVERYONE, *YEAR, refresh=True)).usage
+    assert again.totals == found.totals and not [note for note in again.notes if "not kept" in note]
 
 
 async def test_a_damaged_file_is_a_note_of_the_report(

@@ -1,5 +1,5 @@
 """The commands for scripts: data on stdout, everything else on stderr. Only `rotate` and `rotations` change anything;
-none imports Textual."""
+none imports Textual, but for doctor where the configuration names keys or a theme."""
 
 import argparse
 import asyncio
@@ -10,7 +10,7 @@ from datetime import datetime
 
 import httpx
 
-from tui.config import Settings
+from tui.config import Config, Settings
 from tui.credentials import AskKey, CredentialError, HeldKey, ask_key
 from tui.gateway.clock import utc_now
 from tui.gateway.errors import GatewayError
@@ -24,7 +24,7 @@ class Refused(Exception):
     """What was asked for is not to be had with this key, or is not there; `str()` says why. Exit code 1."""
 
 
-def run_command(args: argparse.Namespace, settings: Settings) -> int:
+def run_command(args: argparse.Namespace, settings: Settings, config: Config | None = None) -> int:
     """Run one command on the gateway of `settings`; the exit code: 0 done, 1 failed."""
     transport, clock = None, utc_now
     if settings.demo:
@@ -36,7 +36,7 @@ def run_command(args: argparse.Namespace, settings: Settings) -> int:
     try:
         if asked:
             settings = replace(settings, credential=HeldKey(ask_key(settings.host)))
-        return asyncio.run(run(args, settings, transport, clock))
+        return asyncio.run(run(args, settings, transport, clock, config))
     except Refused as error:
         say(str(error))
     except CredentialError as error:
@@ -50,7 +50,11 @@ def run_command(args: argparse.Namespace, settings: Settings) -> int:
 
 
 async def run(
-    args: argparse.Namespace, settings: Settings, transport: httpx.AsyncBaseTransport | None, clock: Clock
+    args: argparse.Namespace,
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Clock,
+    config: Config | None = None,
 ) -> int:
     """The command itself. Raises `Refused`, `CredentialError`, or one of `GatewayError`'s kinds."""
     if args.command == "doctor" and args.report:
@@ -62,7 +66,7 @@ async def run(
     if args.command == "doctor":
         from tui.commands.doctor import doctor
 
-        return await doctor(settings, transport, as_json=args.json)
+        return await doctor(settings, transport, config, as_json=args.json)
     session = await start(settings, transport=transport, look=True)
     clock = session.by_gateway(clock)
     async with session.client:

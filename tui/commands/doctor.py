@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import httpx
 
 from tui.commands.output import Cell, Column, print_json, print_table
-from tui.config import Settings
+from tui.config import Config, Problem, Settings
 from tui.credentials import CredentialError
 from tui.gateway.capabilities import TESTED, Action
 from tui.gateway.errors import GatewayError
@@ -29,11 +29,13 @@ class Finding:
     detail: str = ""
 
 
-async def doctor(settings: Settings, transport: httpx.AsyncBaseTransport | None, *, as_json: bool) -> int:
-    """Print the findings; 1 where the app would have no session."""
+async def doctor(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None, config: Config | None = None, *, as_json: bool
+) -> int:
+    """Print the findings; 1 where the app would have no session. `config` is the file, where its looks matter."""
     # `ignored` becomes a warning of the session; here each is told once, on stderr
     settings = replace(settings, ignored=())
-    findings = _settings(settings)
+    findings = [*_settings(settings), *(_looks(config) if config else [])]
     code = 0
     try:
         session = await start(settings, transport=transport, look=True)
@@ -76,6 +78,29 @@ def _settings(settings: Settings) -> list[Finding]:
         Finding("user", OK, f"{settings.user}{user_from}" if settings.user else "nobody named"),
         Finding("read-only", OK, f"{'yes' if settings.read_only else 'no'} ({source.get('read_only', 'default')})"),
     ]
+
+
+def _looks(config: Config) -> list[Finding]:
+    """The theme and the keys of the file, as the app takes them at its start; nothing where it names none."""
+    findings = []
+    if config.theme is not None:
+        from tui import themes
+
+        problem = themes.problem(config)
+        findings.append(Finding("theme", MIND if problem else OK, _not_used(problem) if problem else config.theme))
+    if config.keys:
+        # the app's own keys are among those that clash
+        import tui.app  # noqa: F401
+        from tui import keymap
+
+        used, problems = keymap.read(config)
+        count = f"{len(used)} {'action has its' if len(used) == 1 else 'actions have their'} key from the file"
+        findings += [Finding("keys", MIND, _not_used(each)) for each in problems] or [Finding("keys", OK, count)]
+    return findings
+
+
+def _not_used(problem: Problem) -> str:
+    return f"not used: {replace(problem, file=None)}"
 
 
 def _release(session: Session) -> tuple[str, str]:

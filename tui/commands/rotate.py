@@ -31,6 +31,7 @@ from tui.gateway.redaction import printable, redact
 from tui.gateway.rotation import AliasTaken, AlreadyRotating, How, Plan, Successor, Unfinished
 from tui.gateway.rotation_records import note_of, retired, unfinished
 from tui.gateway.schema import Key
+from tui.meant import word_for
 from tui.startup import Session
 
 KEEP = "keep"
@@ -114,12 +115,23 @@ def can_ask() -> bool:
 
 def ask(question: str) -> bool:
     """A question on stderr. Only y or yes is a yes; the end of the input is a no. Raises `KeyboardInterrupt`."""
+    return _answer(f"{question} [y/N] ").lower() in ("y", "yes")
+
+
+def meant(session: Session, question: str, word: str) -> bool:
+    """As `ask`; where the profile says `confirm = "type"`, only `word` is a yes."""
+    if session.settings.confirm != "type":
+        return ask(question)
+    return _answer(f"{question} Type {word} to go on: ") == word
+
+
+def _answer(question: str) -> str:
     with _ctrl_c():
-        print(f"{redact(printable(question))} [y/N] ", end="", file=sys.stderr, flush=True)
+        print(redact(printable(question)), end="", file=sys.stderr, flush=True)
         answer = sys.stdin.readline()
     if not answer.endswith("\n"):
         print(file=sys.stderr)
-    return answer.strip().lower() in ("y", "yes")
+    return answer.strip()
 
 
 @contextlib.contextmanager
@@ -291,9 +303,12 @@ async def _all_expiring(session: Session, clock: Clock, args: argparse.Namespace
         _look_at(place)
     for key, place in todo:
         say(f"{key.label} ends on {_utc(key.expires_at)}; its new secret goes to {place.describe()}.")
-    if not args.yes and not ask(f"Rotate {'this key' if len(todo) == 1 else f'these {len(todo)} keys'} now?"):
-        say("Nothing was made.")
-        return 1
+    if not args.yes:
+        several = len(todo) > 1
+        question = f"Rotate {f'these {len(todo)} keys' if several else 'this key'} now?"
+        if not (meant(session, question, word_for([key for key, _ in todo])) if several else ask(question)):
+            say("Nothing was made.")
+            return 1
     return await _each(session, clock, args, todo, left=left)
 
 
@@ -419,7 +434,7 @@ async def _one(session: Session, clock: Clock, plan: Plan, target: Target, repor
     try:
         successor = await _made(session, plan, report)
         await _handed(session, plan, successor, target, report)
-        if not yes and not ask(f"The new key is in {place_in_words(target)}; {_question(plan)}"):
+        if not yes and not _may_end(session, plan, target):
             _tell(f"Both keys work, and the rotation is not finished. Go on with: {ways(successor.rotation)}")
             return False
         async with contextlib.AsyncExitStack() as stack:
@@ -439,8 +454,11 @@ async def _one(session: Session, clock: Clock, plan: Plan, target: Target, repor
     return True
 
 
-def _question(plan: Plan) -> str:
-    return "keep the old one beside it, and be done?" if plan.how is How.KEEP else "retire the old one?"
+def _may_end(session: Session, plan: Plan, target: Target) -> bool:
+    there = f"The new key is in {place_in_words(target)};"
+    if plan.how is How.KEEP:
+        return ask(f"{there} keep the old one beside it, and be done?")
+    return meant(session, f"{there} retire the old one?", word_for([plan.key]))
 
 
 def _say_interrupted(key: Key, report: Report) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tui.commands import Clock, Refused, say
 from tui.commands.output import print_json
-from tui.commands.rotate import another_name, ask, begins, in_command, visible
+from tui.commands.rotate import another_name, ask, begins, in_command, meant, visible
 from tui.delivery import EnvFile, delivered
 from tui.formatting import harmless
 from tui.gateway import rotation
@@ -16,6 +16,7 @@ from tui.gateway.fields import moment
 from tui.gateway.rotation import AliasTaken, How, Step, Unfinished, unfinished
 from tui.gateway.rotation_records import due, interval
 from tui.gateway.schema import Key
+from tui.meant import word_of
 from tui.startup import Session
 
 
@@ -145,7 +146,7 @@ async def _finish(session: Session, args: argparse.Namespace, found: Unfinished)
         safe = True
     if not args.yes:
         say(_will(found, how, args.grace), name=False)
-        if not ask("Finish it?"):
+        if not meant(session, "Finish it?", word_of(found.note.alias, found.note.of)):
             say("Nothing was changed.")
             return 1
     key = await rotation.finish(session.client, found, secret_is_safe=safe, how=how, grace=args.grace, alias=args.alias)
@@ -165,7 +166,7 @@ async def _undo(session: Session, args: argparse.Namespace, found: Unfinished) -
     say(found.so)
     if not args.yes:
         say(found.undo_does, name=False)
-        if not ask("Take it back?"):
+        if not meant(session, "Take it back?", word_of(found.note.alias, found.note.of)):
             say("Nothing was changed.")
             return 1
     key = await rotation.undo(session.client, found)

@@ -6,24 +6,9 @@ from typing import Any
 from textual.app import App
 
 from tui.config import Settings
-from tui.formatting import plain
 from tui.gateway.schema import Key
+from tui.meant import word_for
 from tui.screens.dialogs import Confirm
-
-LONGEST_WORD = 40
-"""Characters of a name that a person is asked to type."""
-
-
-def word_for(keys: Sequence[Key]) -> str:
-    """What has to be typed for `keys`: the alias of one, the number of several.
-
-    A key without an alias, or with one that nobody can type from the screen, goes by the first 8 letters of its hash.
-    """
-    if len(keys) != 1:
-        return str(len(keys))
-    alias = keys[0].alias or ""
-    typeable = 0 < len(alias) <= LONGEST_WORD and plain(alias) == alias == " ".join(alias.split())
-    return alias if typeable and alias.isascii() else keys[0].hash[:8]
 
 
 async def sure(
