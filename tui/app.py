@@ -1,10 +1,10 @@
-"""The app: one session at a time, three screens over it, and what works everywhere."""
+"""The app: one session at a time, a few screens over it, and what works everywhere."""
 
 import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -28,13 +28,13 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import WorkerFailed, get_current_worker
 
-from tui import clipboard, keymap
+from tui import clipboard, keymap, themes
 from tui.ascii import Ascii
-from tui.config import Config, ConfigError, Flags, Problem, Settings, default_path, did_you_mean, for_profile, load
+from tui.config import Config, ConfigError, Flags, Problem, Settings, default_path, for_profile, load
 from tui.gateway.clock import utc_now
 from tui.gateway.redaction import redact
 from tui.readable import Readable
-from tui.screens.base import MODES, MainScreen
+from tui.screens.base import MODES, MainScreen, why_not_there
 from tui.startup import Session
 from tui.terminal import Terminal
 from tui.toasts import Toasts
@@ -42,6 +42,7 @@ from tui.wire import Ready, Wire
 
 if TYPE_CHECKING:
     from tui.launch import Begun
+    from tui.reports import Scope
     from tui.screens.choose_profile import Entry
     from tui.workspace import Workspace
 
@@ -139,6 +140,8 @@ class LitellmTui(Toasts[int]):
         self._started = settings
         self._begun = begun
         self._not_used: list[Problem] = []
+        self._pictured: datetime | None = None
+        """When the list of keys was read that the next start will show."""
         self._typed_in_setup: dict[str, str] = {}
 
     def get_driver_class(self) -> type[Driver]:
@@ -184,29 +187,34 @@ class LitellmTui(Toasts[int]):
 
     def on_mount(self) -> None:
         """Connect, or ask where to."""
-        self._configure()
+        self._use_configured_theme()
+        if self._begun is None:
+            self.use_configured_keys()
         if self.settings is None:
             self.set_up()
         else:
             self.connect(self.settings)
 
-    def _configure(self) -> None:
-        """Keys and theme from the file; what is not used of them is told once there is a session."""
-        keys, self._not_used = keymap.read(self.config)
+    def use_configured_keys(self) -> None:
+        """Keys from the file; what is not used of them is told once there is a session.
+
+        It imports every screen where the file sets any. A start that is under way has this done behind its first frame.
+        """
+        keys, not_used = keymap.read(self.config)
+        self._not_used += not_used
         self.set_keymap(keys)
         ways_out = ("app.quit", "connect.quit", "connect.back", "connect.key")
         self.at_once |= {each for action in ways_out if action in keys for each in keys[action].split(",")}
-        theme = self.config.theme
-        if theme in self.available_themes:
-            self.theme = theme
-        elif theme is not None:
-            known = ", ".join(self.themes())
-            sentence = f"there is no theme of this name.{did_you_mean(theme, self.themes())} Allowed: {known}."
-            self._not_used.insert(0, self.config.problem(sentence, "theme"))
+
+    def _use_configured_theme(self) -> None:
+        if problem := themes.problem(self.config):
+            self._not_used.append(problem)
+        elif self.config.theme is not None:
+            self.theme = self.config.theme
 
     def themes(self) -> list[str]:
         """The names of the themes, Textual's own."""
-        return sorted(self.available_themes)
+        return themes.names()
 
     def use_theme(self, name: str) -> None:
         """Draw in another theme, until the person quits."""
@@ -303,7 +311,7 @@ class LitellmTui(Toasts[int]):
         await self.enter(session)
 
     async def enter(self, session: Session) -> None:
-        """Put the three screens over `session`, in place of those of an earlier one."""
+        """Put the main screens over `session`, in place of those of an earlier one."""
         from tui.workspace import Workspace
 
         before, self.workspace = self.workspace, Workspace(session, self.clock)
@@ -333,15 +341,48 @@ class LitellmTui(Toasts[int]):
             lines = [(str(replace(each, file=None)), False) for each in self._not_used]
             self._not_used = []
             await self.push_screen(Results(f"Not used of {self.config.path}; the rest is", lines))
+        self._pictured = None
+        self.call_after_refresh(self._keep_picture)
         await self.release()
+
+    async def _keep_picture(self) -> None:
+        """Leave the list of keys, as it is on screen, for the next start to show."""
+        last = self.workspace.session.last if self.workspace else None
+        screen = next(iter(self._screen_stacks.get("keys", ())), None)
+        if last is None or screen is None:
+            return
+        from tui.screens.keys import KeysScreen
+
+        if not isinstance(screen, KeysScreen):
+            return
+        picture = screen.picture()
+        if picture is not None and picture.at != self._pictured:
+            self._pictured = picture.at
+            await asyncio.to_thread(last.keep_picture, picture)
+
+    def may_wait(self, key: str, before: Sequence[str]) -> bool:
+        """The screen that asks knows what it shows meanwhile."""
+        from tui.screens.connecting import Connecting
+
+        return not isinstance(self.screen, Connecting) or self.screen.may_wait(key, before)
 
     def takes_held(self) -> bool:
         """What was typed blindly does not answer a dialog, which asks because its words have to be read first."""
         return isinstance(self.screen, MainScreen)
 
     async def action_go(self, mode: str) -> None:
-        """Show one of the three screens."""
-        if self.workspace is not None and not self.screen.is_modal:
+        """Show one of the main screens; where there is nothing for this session, say why (S44)."""
+        if self.workspace is None or self.screen.is_modal:
+            return
+        if reason := why_not_there(self.workspace.session, mode):
+            self.tell(reason, severity="warning")
+        else:
+            await self.switch_mode(mode)
+
+    async def show(self, mode: str, about: "Scope", came_from: str) -> None:
+        """Go to the keys or the usage of `about` alone; from there back leads to the screen `came_from`."""
+        if self.workspace is not None:
+            self.workspace.wanted[mode] = about, came_from
             await self.switch_mode(mode)
 
     def action_help(self) -> None:
@@ -351,8 +392,9 @@ class LitellmTui(Toasts[int]):
         if not isinstance(self.screen, Help):
             self.push_screen(Help(self.screen))
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Quit."""
+        await self._keep_picture()
         self.exit(0)
 
     async def copy(self, text: str) -> str:
@@ -408,6 +450,14 @@ def _screen(mode: str, workspace: "Workspace") -> MainScreen:
         from tui.screens.models import ModelsScreen
 
         return ModelsScreen(workspace)
+    if mode == "users":
+        from tui.screens.users import UsersScreen
+
+        return UsersScreen(workspace)
+    if mode == "teams":
+        from tui.screens.teams import TeamsScreen
+
+        return TeamsScreen(workspace)
     from tui.screens.usage import UsageScreen
 
     return UsageScreen(workspace)

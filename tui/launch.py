@@ -9,12 +9,14 @@ from collections.abc import Callable
 from contextvars import copy_context
 from datetime import datetime
 from importlib import import_module
+from pathlib import Path
 
 import httpx
 
 from tui import last_time
 from tui.config import Config, Flags, Settings
 from tui.gateway.clock import utc_now
+from tui.last_time import Picture
 from tui.startup import Session, demo, start
 from tui.terminal import Terminal
 
@@ -27,19 +29,27 @@ class Begun:
     """A session that is being started while there is no screen yet that could show it.
 
     It needs a running loop, and begins at once. What it fails with waits for `session`; where nobody asks, it is
-    nobody's.
+    nobody's. `remember` is the folder of `last_time`, None for nothing of earlier starts.
     """
 
-    def __init__(self, settings: Settings, transport: httpx.AsyncBaseTransport | None) -> None:
+    def __init__(
+        self, settings: Settings, transport: httpx.AsyncBaseTransport | None, remember: Path | None = None
+    ) -> None:
         self._step = "starting"
         self._said: Callable[[str], None] | None = None
-        # the embedded gateway, and a test's, is another one at each start
-        remember = last_time.folder() if transport is None else None
-        self._task = asyncio.create_task(start(settings, transport=transport, said=self._say, remember=remember))
+        self.picture: Picture | None = None
+        """How the list of keys looked the last time; None where that is not known, or not yet."""
+        self._recalled: Callable[[Picture], None] | None = None
+        self._task = asyncio.create_task(
+            start(settings, transport=transport, said=self._say, remember=remember, recalled=self._recall)
+        )
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    async def session(self, said: Callable[[str], None]) -> Session:
-        """The session; `said` is told the step at hand and those that follow. Raises as `startup.start`.
+    async def session(
+        self, said: Callable[[str], None], recalled: Callable[[Picture], None] = lambda _: None
+    ) -> Session:
+        """The session; `said` is told the step at hand and those that follow, `recalled` a `picture` that was not
+        there yet. Raises as `startup.start`.
 
         Cancelling it ends the start.
         """
@@ -47,12 +57,18 @@ class Begun:
         # the start began outside of any app, and who draws has to be inside of one
         context = copy_context()
         self._said = lambda step: context.run(said, step)
+        self._recalled = lambda picture: context.run(recalled, picture)
         return await self._task
 
     def _say(self, step: str) -> None:
         self._step = step
         if self._said is not None:
             self._said(step)
+
+    def _recall(self, picture: Picture) -> None:
+        self.picture = picture
+        if self._recalled is not None:
+            self._recalled(picture)
 
 
 def run(settings: Settings | None, config: Config, flags: Flags, terminal: Terminal) -> int:
@@ -68,7 +84,9 @@ async def _run(settings: Settings | None, config: Config, flags: Flags, terminal
     clock: Callable[[], datetime] = utc_now
     if settings is not None and settings.demo:
         settings, transport, clock = demo(settings)
-    begun = Begun(settings, transport) if settings is not None else None
+    # the embedded gateway is another one at each start
+    remember = last_time.folder() if transport is None else None
+    begun = Begun(settings, transport, remember) if settings is not None else None
     for _ in range(TURNS):
         await asyncio.sleep(0)
     # in a thread, so that answers are read, and followed by the next calls, meanwhile

@@ -19,6 +19,8 @@ from tui.startup import FEW
 _STATUS = {"active": Status.ACTIVE, "blocked": Status.BLOCKED}
 _AT_ONCE = 250
 """Keys looked through before others have their turn."""
+_ASKED = 10
+"""Keys asked for at once after a change."""
 _PRESSING = {reason: place for place, reason in enumerate(Reason)}
 
 
@@ -235,11 +237,11 @@ class LongList:
         if everything is not None and (everything.scope == (None, None) or not anew):
             return self._from_memory(everything, view, first)
         pages = self._window(view, anew)
-        keys = await pages.read(first, PAGE)
+        keys = await pages.read(first, PAGE, ahead=False)
         total = pages.total or 0
         if not keys and total:
             first = (total - 1) // PAGE * PAGE
-            keys = await pages.read(first, PAGE)
+            keys = await pages.read(first, PAGE, ahead=False)
         if view.scope != (None, None) and not view.text and first == 0 and total <= FEW:
             # few enough to have any order and filter without asking again
             every = keys if total <= len(keys) else await pages.read(0, total)
@@ -247,6 +249,11 @@ class LongList:
             everything.take(every, self._clock())
             return replace(self._from_memory(everything, view, 0), everything=everything)
         return Page(view, first, total, tuple(keys), await self._others(keys))
+
+    def fetch_ahead(self) -> None:
+        """Ask for the page that comes after the one shown, in the direction of travel: the next turn need not wait."""
+        if self._pages is not None and self._pages[0] == self.view:
+            self._pages[1].fetch_ahead()
 
     def _window(self, view: View, anew: bool) -> KeyPages:
         if self._pages is None or self._pages[0] != view or anew:
@@ -281,10 +288,12 @@ class LongList:
             return
         wanted = list(hashes)
         pages = KeyPages(self._client, self._server, KeyQuery())
-        newest, told = await asyncio.gather(
-            pages.read(0, PAGE), asyncio.gather(*(key_info(self._client, hash) for hash in wanted))
-        )
-        pages.forget()
+        newest = await pages.read(0, PAGE, ahead=False)
+        told: list[Key | None] = []
+        for start in range(0, len(wanted), _ASKED):
+            # all at once, the last of many would have waited longer than a call may take
+            some = wanted[start : start + _ASKED]
+            told += await asyncio.gather(*(key_info(self._client, hash) for hash in some))
         now, scope = self._clock(), View(*self.everything.scope)
         self.everything.drop([hash for hash, key in zip(wanted, told, strict=True) if key is None])
         fresh = [*newest, *(key for key in told if key is not None)]

@@ -50,7 +50,7 @@ class Actions(Provider):
             if not binding.description or not binding.id or binding.id.startswith("table."):
                 continue
             words = binding.tooltip or binding.description
-            reason = self.screen.why_not(binding.action) if isinstance(self.screen, MainScreen) else None
+            reason = self.screen.reason(binding.action) if isinstance(self.screen, MainScreen) else None
             label = f"{words}  [{self.app.get_key_display(binding)}]"
             rows.setdefault(words, (label, plain(reason or ""), found.node, binding))
         return list(rows.values())

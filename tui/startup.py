@@ -33,7 +33,7 @@ from tui.gateway.paging import PAGE
 from tui.gateway.provisioning import Grant, NotProvisioned, Person, ensure_user
 from tui.gateway.schema import Key, Team, User
 from tui.gateway.users import user_info
-from tui.last_time import LastTime, Whose
+from tui.last_time import LastTime, Picture, Whose
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Session:
     key_total: int | None = None
     warnings: tuple[str, ...] = ()
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
+    last: LastTime | None = field(default=None, repr=False)
+    """What the next start may know of this one; None where nothing is written."""
 
     def connect(self, secret: str) -> Client:
         """A client for another key of the same gateway, with the same settings; the caller closes it."""
@@ -164,12 +166,14 @@ async def start(
     said: Callable[[str], None] = lambda _: None,
     look: bool = False,
     remember: Path | None = None,
+    recalled: Callable[[Picture], None] = lambda _: None,
 ) -> Session:
     """Connect with `settings` and come back with a session; `said` is told each step in a few words.
 
     `remember` is the folder of `last_time`, None for neither reading nor writing there. A key that is known there is
     taken for the same user's, and that user's lists are asked for at once: all calls go out together then. Where it has
-    become another's, they are dropped and asked for again.
+    become another's, they are dropped and asked for again. `recalled` is told how its list looked the last time, where
+    that is known, before anything is asked.
 
     With `look` it is for looking only: nobody is provisioned, so `Session.user` is None for a user that the gateway
     does not have, and no list of keys is read (`Session.load_keys` does that).
@@ -182,15 +186,20 @@ async def start(
     # once read, the key stays in memory: a command or a question is not repeated at a reconnect
     settings = replace(settings, credential=HeldKey(secret))
     client = _client(settings, secret.reveal(), transport)
-    guess = _Guess(client, settings, LastTime(remember, settings.url, secret.reveal()) if remember else None)
+    last = LastTime(remember, settings.url, secret.reveal(), settings.user) if remember else None
+    if last is not None and (picture := last.picture()):
+        recalled(picture)
+    guess = _Guess(client, settings, last)
     try:
         said(f"connecting to {client.host}")
         server, caller = await asyncio.gather(capabilities.server(client), capabilities.caller(client))
         session = await _session(client, settings, server, caller, said, look, guess)
         await guess.learn(caller)
         told = [sentence for sentence in (client.clock.sentence, server.untested) if sentence]
-        return replace(session, transport=transport, warnings=(*session.warnings, *told))
-    except BaseException:
+        return replace(session, transport=transport, warnings=(*session.warnings, *told), last=last)
+    except BaseException as error:
+        if last is not None and isinstance(error, Unauthorized):
+            last.forget_picture()
         await guess.drop()
         await client.aclose()
         raise
@@ -430,7 +439,16 @@ def explain(error: Exception, settings: Settings) -> Trouble:
             str(error),
             ("Your key and your settings are not the reason. Whoever runs the gateway has to mend it.",),
         )
-    if isinstance(error, Invalid | NotFound | Conflict | Forbidden):
+    if isinstance(error, Forbidden):
+        return Trouble(
+            "The gateway refused",
+            str(error),
+            (
+                "This may pass. If it stays, ask whoever runs the gateway, or what is in front of it.",
+                "A user or limits that the profile sets may be the reason too.",
+            ),
+        )
+    if isinstance(error, Invalid | NotFound | Conflict):
         return Trouble(
             "The gateway refused",
             str(error),

@@ -7,6 +7,7 @@ getting somewhere (`hold`), keys wait for the place that they are meant for.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from textual import events, on
@@ -57,6 +58,10 @@ class InOrder(App[ReturnType]):
         if not self._under_way:
             await self._take_next()
 
+    def may_wait(self, key: str, before: Sequence[str]) -> bool:
+        """Whether this key is held, after those `before`; where not, it is lost, and the person has been told."""
+        return True
+
     def takes_held(self) -> bool:
         """Whether a held key may go to what is there now. Where it may not, the rest of them are forgotten."""
         return True
@@ -68,7 +73,8 @@ class InOrder(App[ReturnType]):
         elif self._under_way:
             self._typed_ahead.append(event)
         elif self._holding and event.key not in self.at_once:
-            self._held.append(event)
+            if self.may_wait(event.key, [each.key for each in self._held]):
+                self._held.append(event)
         else:
             await self._take(event)
 

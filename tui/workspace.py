@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from tui.gateway import models
 from tui.gateway.capabilities import Action
 from tui.gateway.clock import utc_now
+from tui.gateway.keys import list_every_key, list_keys
 from tui.gateway.rotation_records import Unfinished, unfinished
 from tui.gateway.schema import Key, Model, Team
 from tui.long_list import LongList
 from tui.startup import FEW, Session
 
 if TYPE_CHECKING:
-    from tui.reports import Reports
+    from tui.reports import Reports, Scope
 
 _ALL_MODELS = frozenset({"all-proxy-models", "all-team-models", "*"})
 """LiteLLM's words in a user's `models` for "no limit of the user's own"."""
@@ -56,6 +57,10 @@ class Workspace:
         self._keys: list[Key] = []
         self._have(list(session.keys), session.key_total)
         self.keys_at = clock()
+        self.whose: Scope | None = None
+        """Whose `keys` are at hand, where that is not whom the session is about."""
+        self.wanted: dict[str, tuple[Scope, str]] = {}
+        """By mode what the next visit to that screen is to be about, and the mode that back leads to."""
         self.models: list[Model] | None = None
         self.models_at: datetime | None = None
 
@@ -91,9 +96,24 @@ class Workspace:
 
     async def refresh_keys(self) -> list[Key]:
         """Read the keys anew; of many the first page. Raises `GatewayError`; the old list stays then."""
-        self._have(*await self.session.first_keys())
-        self.keys_at = self.clock()
+        await self.turn_to(self.whose)
         return self.keys
+
+    async def turn_to(self, whose: "Scope | None") -> None:
+        """Have the keys of that user or team at hand, None for whom the session is about; for those who see everyone.
+
+        Raises `GatewayError`; what was there stays then.
+        """
+        if whose is None:
+            found, total = await self.session.first_keys()
+        else:
+            await self.session.check_rights()
+            client, of_user = self.session.client, whose.kind == "user"
+            found = await (list_keys(client, whose.id) if of_user else list_every_key(client, team_id=whose.id))
+            total = len(found)
+        self._have(found, total)
+        self.whose = whose
+        self.keys_at = self.clock()
 
     def _have(self, found: list[Key], total: int | None) -> None:
         total = len(found) if total is None else total

@@ -94,10 +94,10 @@ def look_at_table(found: Look, table: RecordTable) -> None:
             where = f"{name} in row {y}: {''.join(shown)!r} of {''.join(found.rows[y])!r}"
             assert shown and shown[0] != "", where
             assert shown[-1] == " " or x + width > area.right, where
-            drawn = column.label if y < first else table.get_row_at(index)[list(table.columns).index(key)]
-            assert cells(drawn.plain)[: len(shown)] == shown and len(cells(drawn.plain)) == width, where
+            drawn = column.label.plain if y < first else table._draw(table._rows[index], name, width)
+            assert cells(drawn)[: len(shown)] == shown and len(cells(drawn)) == width, where
             # a budget begins with its bar
-            if drawn.plain.strip() and name != "budget":
+            if drawn.strip() and name != "budget":
                 edge = (shown[width - 2] or "wide") if right[name] else shown[0]
                 assert edge.strip(), where
             x += width

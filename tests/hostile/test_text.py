@@ -93,7 +93,7 @@ def test_a_table_on_a_terminal(text: str) -> None:
 @pytest.mark.parametrize("cells", [2, 9, 30])
 def test_a_cell_of_the_app(text: str, cells: int) -> None:
     for right in (False, True):
-        drawn = RecordTable._cut(fit_to_show(text), cells, right).plain
+        drawn = RecordTable._cut(fit_to_show(text), cells, right)
         assert widths(drawn) == {cells} and drawn.endswith(" ") and unsafe(drawn) == []
     assert unsafe(fit_words([text, text], cells)) == []
 

@@ -228,13 +228,13 @@ async def test_q_leaves_at_once_while_it_connects(gateway: DemoGateway) -> None:
 
 
 @asynccontextmanager
-async def begun(gateway: DemoGateway, credential: Credential) -> AsyncIterator[Driver]:
+async def begun(gateway: DemoGateway, credential: Credential, config: Config | None = None) -> AsyncIterator[Driver]:
     """The app over a start that is under way when it opens, as the command line opens it."""
     gateway.add_user(user_id="ada", user_role="internal_user")
     settings = Settings("test", "https://llm.example.com", credential, user="ada")
     transport = gateway.transport()
     start = Begun(settings, transport)
-    app = LitellmTui(settings, transport=transport, clock=lambda: gateway.clock(), begun=start)
+    app = LitellmTui(settings, config=config, transport=transport, clock=lambda: gateway.clock(), begun=start)
     async with app.run_test(size=(80, 24)) as pilot:
         yield Driver(app, pilot, gateway)
 
@@ -251,6 +251,31 @@ async def test_a_start_that_is_under_way_is_not_begun_again(gateway: DemoGateway
         app.app.connect(app.app.settings or pytest.fail("no settings"))
         await app.until(lambda: starts(gateway) == 2, "a second start")
         await app.see("No keys yet")
+
+
+async def test_keys_of_the_file_are_those_of_an_early_start_too(gateway: DemoGateway, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text('theme = "nnord"\n[keys]\n"connect.quit" = "x"\n"keys.new" = "ctrl+n"\n"keys.nwe" = "N"\n')
+    path.chmod(0o600)
+    answer = asyncio.Event()
+
+    async def wait(_: httpx.Request) -> None:
+        await answer.wait()
+
+    gateway.intercept("GET", "*", wait, times=-1)
+    async with begun(gateway, HeldKey(Secret(gateway.master_key)), load(path, {})) as app:
+        await app.see("x quit")
+        await app.press("ctrl+n")
+        answer.set()
+        screen = await app.see("Not used of")
+        assert screen.index("no theme of this name") < screen.index("no such action")
+        await app.press("escape")
+        await app.see("^n new")
+    answer.clear()
+    async with begun(gateway, HeldKey(Secret(gateway.master_key)), load(path, {})) as app:
+        await app.see("x quit")
+        await app.press("x")
+        await app.until(lambda: app.app.return_code == 0, "the end")
 
 
 async def test_what_an_early_start_failed_with_is_told_and_can_be_tried_again(gateway: DemoGateway) -> None:

@@ -141,6 +141,49 @@ async def test_a_filter_is_the_servers_and_the_last_text_wins(gateway: DemoGatew
         await app.see("No key matches “zzz”. esc clears the filter.")
 
 
+async def test_each_letter_is_asked_for_and_what_it_asked_for_before_is_never_shown(gateway: DemoGateway) -> None:
+    release = asyncio.Event()
+    asked: list[str | None] = []
+
+    async def hold(request: httpx.Request) -> None:
+        asked.append(request.url.params.get("search"))
+        if asked[-1] == "p":
+            await release.wait()
+
+    async with running(gateway) as app:
+        gateway.intercept("GET", "/key/list", hold, times=-1)
+        await app.press("slash", "p")
+        await app.until(lambda: asked == ["p"], "the first letter's question")
+        await app.see("reading …")
+        # nothing else on the line moves for it
+        assert "\n 1–100 of 1,200 · by created, newest first" in app.text()
+        await app.press("r")
+        await app.see("1–100 of 300 · “pr”")
+        release.set()
+        await app.press("o")
+        await app.see("“pro”")
+        assert "“p”" not in app.text() and "reading …" not in app.text()
+
+
+async def test_the_next_page_is_read_ahead_but_not_while_somebody_types(gateway: DemoGateway) -> None:
+    def asked(text: str, page: str) -> bool:
+        return any(each.get("search") == text and each["page"] == page for each in listings(app))
+
+    async with running(gateway) as app:
+        await app.press("slash")
+        await app.type("dev")
+        await app.see("1–100 of 900 · “dev”")
+        await app.pilot.pause()
+        assert asked("dev", "1") and not asked("dev", "2")
+        await app.press("enter")
+        await app.until(lambda: asked("dev", "2"), "the next page")
+        assert "page 1 of 9" in app.text()
+        while "101–200 of 900" not in app.text():
+            await app.press("pagedown")
+        await app.until(lambda: asked("dev", "3"), "the one after it")
+        assert "page 2 of 9" in app.text()
+
+
 async def test_sorting_goes_through_what_the_server_can_and_says_so(gateway: DemoGateway) -> None:  # S44
     async with running(gateway) as app:
         orders = []
@@ -311,12 +354,32 @@ async def test_a_gateway_that_is_down_keeps_the_page(gateway: DemoGateway) -> No
         assert "prod-1200" in app.text() and "reading" not in app.text()
 
 
-async def test_a_person_s_own_session_has_no_others_to_look_at() -> None:  # S44
+async def test_an_admin_s_session_about_one_user_looks_at_another_s_keys_and_comes_back() -> None:
     gateway = company()
     async with running(gateway, user="ada") as app:
-        await app.press("o")
-        await app.until(lambda: "about ada alone" in app.toasts(), "the reason")
         assert "1 Keys 24" in app.text() and "1–" not in app.text()
+        await app.press("o")
+        await app.see("Whose keys?")
+        await app.type("Payments")
+        await app.see("$100.00")
+        await app.press("enter")
+        await app.see("team Payments: 12 keys")
+        assert "1 Keys 12" in app.text()
+        await app.press("R")
+        await app.see("team Payments: 12 keys")
+        await app.press("escape")
+        await app.see("1 Keys 24")
+        assert "team Payments" not in app.text()
+
+
+async def test_who_is_no_admin_has_no_others_to_look_at() -> None:  # S44
+    gateway = company()
+    secret = gateway.add_key(key_alias="mine", user_id="ada")
+    async with running(gateway, key=secret) as app:
+        calls = len(gateway.calls)
+        await app.press("o")
+        await app.until(lambda: "Only an admin sees everyone's." in app.toasts(), "the reason")
+        assert len(gateway.calls) == calls and "1 Keys 25" in app.text()
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20), (200, 50)])

@@ -3,9 +3,12 @@
 The clock of these tests stands still, and the alarms of the screens go off when a test says so.
 """
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -485,3 +488,78 @@ async def test_a_lost_database_is_not_a_refused_key(gateway: DemoGateway) -> Non
     async with running(gateway, user="ada", wait=False) as app:
         await app.see("The gateway has lost its database")
         assert "refuses this key" not in app.text() and "Your key and your settings are not the reason" in said(app)
+
+
+SPELLS: dict[str, Callable[[], httpx.Response]] = {
+    "a wall's page": lambda: httpx.Response(403, html="<title>Blocked</title>"),
+    "a wall's JSON": lambda: httpx.Response(403, json={"detail": repr({"error": "request blocked"})}),
+    "no role": lambda: httpx.Response(200, json={"data": {}, "keys": "none"}),
+}
+
+
+@pytest.mark.parametrize("spell", SPELLS)
+@pytest.mark.parametrize("key", ["master", "admin"])
+async def test_a_spell_of_bad_answers_takes_no_rights_away(spell: str, key: str) -> None:  # S36, S44
+    """R goes on as the admin that the key is, whichever of the calls the bad answers were given to."""
+    # where nothing but /user/info knows the role
+    gateway = DemoGateway(version="1.83.0")
+    gateway.add_user("root", user_role="proxy_admin")
+    gateway.add_user("ada")
+    gateway.add_key(ROOTS, user_id="root")
+    gateway.add_key(ADAS, user_id="ada", key_alias="laptop")
+
+    def meet(_: httpx.Request) -> httpx.Response:
+        return SPELLS[spell]()
+
+    async with running(gateway, key=None if key == "master" else ROOTS, size=(120, 24)) as app:
+        await app.see("laptop")
+        for path in ("*", "/key/info", "/user/info", "/key/list"):
+            gateway.intercept("*", path, meet, times=-1)
+            for _ in range(2):
+                asked = len(gateway.calls)
+                await app.press("R")
+                await app.until(lambda asked=asked: len(gateway.calls) > asked, "a call")  # type: ignore[misc]
+                await app.pilot.pause()
+                assert "models only" not in app.text() and "· user ·" not in app.text(), path
+            gateway._interceptions.clear()
+            await app.press("R")
+            await app.until(lambda: isinstance(app.app.screen, MainScreen), "the keys screen")
+            await app.until(lambda: "models only" in app.text() or "· admin · RW" in app.text(), "who it is")
+            assert "· admin · RW" in app.text().splitlines()[0], path
+            await app.see("laptop")
+
+
+async def test_a_key_that_may_do_more_by_now_says_so_at_r(gateway: DemoGateway) -> None:  # S44
+    narrow = gateway.add_key(key_alias="narrow", user_id="ada", key_type="llm_api", allowed_routes=["llm_api_routes"])
+    async with running(gateway, key=narrow, size=(120, 24)) as app:
+        await app.see("models only")
+        gateway.keys[hash_of(narrow)]["allowed_routes"] = []
+        await app.press("R")
+        await app.see("laptop")
+        assert "· user · RW" in app.text().splitlines()[0]
+
+
+# Nowhere to keep anything
+
+
+@pytest.mark.parametrize("why", ["a file in its place", "a full disk"])
+async def test_a_cache_that_cannot_be_written_stops_nothing(
+    gateway: DemoGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    place = tmp_path / "cache"
+    if why == "a full disk":
+
+        def full(descriptor: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(os, "fdatasync", full)
+    else:
+        place.write_text("a file")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(place))
+    async with running(gateway, size=(160, 40)) as app:
+        for screen in ("2", "1", "3"):
+            await opened(app, screen)
+        await app.press("Y")
+        await app.see("[12m]")
+        assert "Spend $1.00" in app.text()

@@ -16,19 +16,29 @@ from tui.formatting import fit, harmless, width
 from tui.gateway.capabilities import Action, Rights
 from tui.gateway.errors import GatewayError
 from tui.screens import again
-from tui.startup import meanwhile, starts_anew
+from tui.startup import Session, meanwhile, starts_anew
 from tui.widgets.bars import Hint, Hints, Line, TopBar
 
 if TYPE_CHECKING:
     from tui.app import LitellmTui
     from tui.workspace import Workspace
 
-MODES = (("keys", "Keys"), ("models", "Models"), ("usage", "Usage"))
-"""The three screens by mode, in the order of their number keys."""
+MODES = (("keys", "Keys"), ("models", "Models"), ("usage", "Usage"), ("users", "Users"), ("teams", "Teams"))
+"""The main screens by mode, in the order of their number keys."""
 
 STATUS_ROWS = 3
 """As many rows as the status line has at most."""
 WRITES = (Action.CREATE, Action.EDIT, Action.BLOCK, Action.RESET_SPEND, Action.DELETE)
+
+
+def why_not_there(session: Session, mode: str) -> str | None:
+    """Why there is nothing on that main screen for this session, as a sentence (S44); None where there is.
+
+    Users are for those who see everyone; teams also for who is in one.
+    """
+    if mode == "teams" and not session.rights.sees_all and session.teams:
+        return session.rights.why_not(Action.LIST_KEYS)
+    return session.rights.why_not(Action.SEE_EVERYONE) if mode in ("users", "teams") else None
 
 
 def _may(rights: Rights) -> tuple[str, str]:
@@ -42,7 +52,7 @@ def _may(rights: Rights) -> tuple[str, str]:
 
 
 class MainScreen(Screen[None]):
-    """A screen of the app's three. A subclass composes its body and loads its data in a worker."""
+    """One of the app's screens. A subclass composes its body and loads its data in a worker."""
 
     CSS_PATH = ["base.tcss"]
     mode: ClassVar[str]
@@ -89,6 +99,11 @@ class MainScreen(Screen[None]):
     def why_not(self, action: str) -> str | None:
         """Why a bound action of this screen is not possible now, as a sentence; None where it is."""
         return None
+
+    def reason(self, action: str) -> str | None:
+        """The same, for the ways to the other screens too."""
+        modes = [mode for mode, _ in MODES if action == f"app.go('{mode}')"]
+        return why_not_there(self.workspace.session, modes[0]) if modes else self.why_not(action)
 
     def refused(self, action: str) -> bool:
         """Whether `action` is not possible; the reason is told in a toast then."""
@@ -164,7 +179,9 @@ class MainScreen(Screen[None]):
 
     def action_again(self) -> None:
         """A person asks: as if nothing had failed before, and where rights have changed in a new session."""
-        anew = starts_anew(self.tries.error)
+        # what a key for models alone may see, only a new start finds out
+        narrow = self.workspace.session.rights.narrow and self.mode == "keys"
+        anew = narrow or starts_anew(self.tries.error)
         self.all_well()
         if anew:
             self.tui.connect(self.workspace.session.settings)
@@ -235,8 +252,10 @@ class MainScreen(Screen[None]):
         right.append(f" · {self.data_age()} ")
         tabs = Text(" ")
         counts = {"keys": self.workspace.key_count, "models": len(self.workspace.models or []) or None}
-        for number, (mode, title) in enumerate(MODES, 1):
-            if number > 1:
+        for mode, title in MODES:
+            if why_not_there(session, mode):
+                continue
+            if len(tabs) > 1:
                 tabs.append(" │ ", style=look.DIM)
             count = f" {counts[mode]:,}" if counts.get(mode) is not None else ""
             tabs.append(

@@ -1,6 +1,7 @@
 """The first thing on screen: what is being done, or exactly what is wrong and what to do about it."""
 
 import asyncio
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -17,8 +18,9 @@ from textual.widgets import Static
 from tui import keymap, look
 from tui.config import Settings
 from tui.credentials import AskError, CredentialError, EnvKey, FileKey, HeldKey
-from tui.formatting import fit_to_show, plain
+from tui.formatting import day, fit, fit_to_show, plain
 from tui.gateway.errors import GatewayError
+from tui.last_time import Picture
 from tui.screens import again
 from tui.startup import Session, Trouble, explain, start
 from tui.widgets.bars import Hint, Hints, Line
@@ -30,12 +32,17 @@ if TYPE_CHECKING:
 
 UNASKED = (EnvKey, FileKey, HeldKey)
 """Keys that can be read again without asking: a command or a keyring may put up a question of its own."""
+ACTING = ("edit", "rotate", "finish", "undo", "block", "reset-spend", "delete")
+"""What changes the key under the cursor, by the names of the keys screen's actions."""
+MOVING = {"j", "k", "g", "G", "up", "down", "pageup", "pagedown", "home", "end", "tab", "ctrl+d", "ctrl+u", "space"}
+"""Keys after which a letter is still none of a text."""
 
 
 class Connecting(Screen[Session | None]):
     """Starts a session. Dismissed with it, or with None where the person wants to set up another gateway.
 
-    `begun` is such a start that is under way already; the next one is the screen's own.
+    `begun` is such a start that is under way already; the next one is the screen's own. While it asks, the list of
+    keys is shown as it looked the last time, where that is known: text with its age, which nothing can be done to.
     """
 
     CSS_PATH = "connecting.tcss"
@@ -57,6 +64,8 @@ class Connecting(Screen[Session | None]):
         self.trouble: Trouble | None = None
         self.tries = again.Again()
         self._alarm: Timer | None = None
+        self._as_of = ""
+        """The age of the list that is shown, "" where none is."""
 
     @property
     def tui(self) -> "LitellmTui":
@@ -64,8 +73,9 @@ class Connecting(Screen[Session | None]):
         return cast("LitellmTui", self.app)
 
     def compose(self) -> ComposeResult:
-        """A step while it works; title, sentence and advice when it does not."""
+        """A step and the list of last time while it works; title, sentence and advice when it does not."""
         yield Line(id="step")
+        yield Line(id="picture")
         with Vertical(id="trouble"):
             yield Static("", id="trouble-title")
             yield Static("", id="trouble-sentence")
@@ -89,13 +99,53 @@ class Connecting(Screen[Session | None]):
         # what is typed now is for the screen that is to come
         self.tui.hold()
         self.query_one("#trouble").display = False
-        self.query_one(Hints).set([Hint(keymap.key("connect.quit"), "quit")])
+        self._say_how_to_quit()
         self._said("starting")
         begun, self._begun = self._begun, None
+        if begun is not None and begun.picture is not None:
+            self._recall(begun.picture)
         self._start(begun)
+
+    def _say_how_to_quit(self) -> None:
+        self.query_one(Hints).set([Hint(keymap.key("connect.quit"), "quit")])
+
+    def _recall(self, picture: Picture) -> None:
+        """Show the list of last time, dim, at the place where it will be."""
+        wide = self.app.size.width
+        lines = "\n".join(fit(plain(line), wide) for line in picture.lines)
+        at = picture.at.astimezone()
+        today = self.tui.clock().astimezone().date()
+        self._as_of = f"{at:%H:%M}" if at.date() == today else f"{day(at.date(), today)} {at:%H:%M}"
+        line = self.query_one("#picture", Line)
+        line.show(Text(lines, style=look.DIM, no_wrap=True))
+        line.display = True
+        self._said("asking")
+
+    def _forget(self) -> None:
+        self._as_of = ""
+        line = self.query_one("#picture", Line)
+        line.display = False
+        line.show(Text())
+
+    def may_wait(self, key: str, before: Sequence[str]) -> bool:
+        """Whether a key may wait for the list that is asked for: not one that would change what only seems to be under
+        the cursor. A letter of a text that is typed ahead may."""
+        if not self._as_of or not MOVING.issuperset(before) or key not in self._acting():
+            return True
+        self.tui.tell(f"Wait: still asking. These are the keys as of {self._as_of}.", severity="warning")
+        return False
+
+    def _acting(self) -> set[str]:
+        from tui.screens.keys import KeysScreen
+
+        found = [each for each in KeysScreen.BINDINGS if isinstance(each, Binding)]
+        wanted = {f"keys.{name}" for name in ACTING}
+        return {each.key for one in found if one.id in wanted for each in keymap.mapped(self.app, one)}
 
     def _said(self, step: str) -> None:
         where = plain(self._settings.host)
+        if self._as_of:
+            step = f"keys as of {self._as_of}, asking"
         self.query_one("#step", Line).show(Text(f" litellm-tui  {where} · {plain(step)} …", style=look.DIM))
 
     @work(exclusive=True)
@@ -118,17 +168,24 @@ class Connecting(Screen[Session | None]):
 
     async def _drawn_first(self, begun: "Begun") -> Session:
         """The session, once this screen has been seen: what comes of it takes longer to draw than this."""
-        drawn = asyncio.Event()
-        self.call_after_refresh(drawn.set)
-        await drawn.wait()
+        # the first time only the layout is done
+        for _ in range(2):
+            drawn = asyncio.Event()
+            self.call_after_refresh(drawn.set)
+            await drawn.wait()
+        if self.tui.config.keys:
+            await asyncio.to_thread(keymap.import_all)
+            self.tui.use_configured_keys()
+            self._say_how_to_quit()
         # the screen that comes next, while the gateway thinks
         ahead = asyncio.to_thread(import_module, "tui.screens.keys")
-        session, _ = await asyncio.gather(begun.session(self._said), ahead)
+        session, _ = await asyncio.gather(begun.session(self._said, self._recall), ahead)
         return session
 
     async def _ask(self, title: str) -> None:
         from tui.screens.another_key import another_key
 
+        self._forget()
         self.tui.drop()
         settings = await another_key(self.app, self._settings, title)
         if settings is None:
@@ -143,6 +200,7 @@ class Connecting(Screen[Session | None]):
 
     def _show(self, trouble: Trouble) -> None:
         self.trouble = trouble
+        self._forget()
         self.tui.drop()
         self.query_one("#step", Line).show(Text(f" litellm-tui  {plain(self._settings.host)}", style=look.DIM))
         self.query_one("#trouble-title", Static).update(Text(fit_to_show(trouble.title), style=look.BAD))

@@ -53,7 +53,7 @@ class Help(ModalScreen[None]):
                 title = here
             else:
                 title = LIST
-            reason = behind.why_not(binding.action) if isinstance(behind, MainScreen) else None
+            reason = behind.reason(binding.action) if isinstance(behind, MainScreen) else None
             words = binding.tooltip or binding.description
             row = (behind.app.get_key_display(binding), words, reason)
             rows = groups.setdefault(title, [])

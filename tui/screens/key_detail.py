@@ -21,6 +21,8 @@ from tui.gateway.schema import NO_MODELS, Key
 from tui.gateway.state import Budget, Expiry, budget, expiry, used
 from tui.gateway.usage import key_usage, last_days
 from tui.screens.dialogs import LONGEST, Dialog
+from tui.screens.team_detail import why_not_team
+from tui.screens.user_detail import why_not_user
 from tui.widgets.bars import Hint, Line
 from tui.widgets.key_line import KeyLine
 from tui.widgets.table import bar
@@ -34,6 +36,8 @@ ACTIONS = (
     ("d", "delete", "delete", Action.DELETE),
 )
 """Key, the keys screen's action, label, and the right it takes."""
+WHOSE = ("owner", "team")
+"""Who can be gone on to; by those names the keys screen has actions for them."""
 
 
 class KeyDetail(Dialog[tuple[str, str] | None]):
@@ -45,6 +49,8 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
         *(Binding(key, f"run('{name}')", label, id=f"detail.{name}") for key, name, label, _ in ACTIONS),
         Binding("f", "run('finish')", "finish the rotation", id="detail.finish"),
         Binding("u", "run('undo')", "undo the rotation", id="detail.undo"),
+        Binding("o", "whose('owner')", "its owner", id="detail.owner", tooltip="Show the user that it belongs to"),
+        Binding("t", "whose('team')", "its team", id="detail.team", tooltip="Show the team that it belongs to"),
         Binding("y", "run('copy_id')", "copy id", id="detail.copy"),
         Binding("j,down", "scroll(1)", "down", show=False, id="detail.down"),
         Binding("k,up", "scroll(-1)", "up", show=False, id="detail.up"),
@@ -157,11 +163,23 @@ class KeyDetail(Dialog[tuple[str, str] | None]):
         ]
         if self._rotation is not None:
             shown += [Hint(keymap.key("detail.finish"), "finish rotation"), Hint(keymap.key("detail.undo"), "undo it")]
+        shown += [Hint(keymap.key(f"detail.{each}"), each, off=self._why_not_whose(each) is not None) for each in WHOSE]
         return [*shown, Hint(keymap.key("detail.copy"), "copy id"), Hint(keymap.key("detail.back"), "back")]
 
     def _reasons(self) -> Text:
         said = [f"{label}: {why}" for _, _, label, action in ACTIONS if (why := self._why_not(action))]
         return Text("\n".join(harmless(each) for each in said), style=look.WARN)
+
+    def _why_not_whose(self, which: str) -> str | None:
+        session, key = self._workspace.session, self._record
+        return why_not_user(session, key.user_id) if which == "owner" else why_not_team(session, key.team_id)
+
+    def action_whose(self, which: str) -> None:
+        """Leave, and show the owner or the team."""
+        if reason := self._why_not_whose(which):
+            self.app.notify(harmless(reason), severity="warning", markup=False)
+        else:
+            self.action_run(which)
 
     def _why_not(self, action: Action) -> str | None:
         return self._workspace.session.rights.why_not(action, self._record)

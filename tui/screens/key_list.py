@@ -1,10 +1,10 @@
 """The two lists of the keys screen: what needs a person, and all keys; moving, marking, filtering, sorting, reading."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on, work
 from textual.message import Message
@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui import keymap, look
-from tui.formatting import fit, plain
+from tui.formatting import fit, harmless, plain
 from tui.gateway.capabilities import Action
 from tui.gateway.errors import GatewayError
 from tui.gateway.finding import PAUSE
@@ -22,13 +22,14 @@ from tui.gateway.rotation import Unfinished
 from tui.gateway.rotation_records import retired
 from tui.gateway.schema import Key
 from tui.gateway.state import Reason, attention
+from tui.last_time import Picture
 from tui.long_list import Everything, LongList, Page, View, words_of
 from tui.screens.base import MainScreen
 from tui.screens.dialogs import Confirm
-from tui.screens.key_rows import ATTENTION, COLUMNS, NEEDED, key_row, needy_row, rotation_row, rule
+from tui.screens.key_rows import ATTENTION, COLUMNS, EVERYONES, NEEDED, key_row, needy_row, rotation_row, rule
 from tui.screens.key_text import SORTS
 from tui.screens.mark_by import MarkBy, conditions
-from tui.widgets.bars import Line
+from tui.widgets.bars import Hints, Line, TopBar
 from tui.widgets.table import RecordTable, next_sort, sort_key
 from tui.workspace import Workspace
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 NEEDY_SHOWN = 50
 """Keys of a long list that are drawn among those that need a person."""
+TURNS = 16
+"""Rounds of the loop in which a question is on its way."""
 _ORDER = {
     "created": ("oldest first", "newest first"),
     "alias": ("A to Z", "Z to A"),
@@ -139,7 +142,8 @@ class KeyList(MainScreen):
         """The page of a long list that is asked for."""
         self._read: tuple[int, int] | None = None
         """How far the reading of all keys is."""
-        self._typed_at = 0.0
+        self._rest = False, 0
+        """Whether any key that needs a person is drawn, and how many more there are than lines for them."""
         self._told_of_orders = False
 
     def compose_body(self) -> Iterable[Widget]:
@@ -151,7 +155,7 @@ class KeyList(MainScreen):
         yield field
         yield Line(id="filtered")
         yield Line(id="place")
-        yield KeyTable(COLUMNS, id="keys")
+        yield KeyTable(EVERYONES if self.workspace.session.everyone else COLUMNS, id="keys")
         yield Line(id="empty", classes="empty")
 
     def on_mount(self) -> None:
@@ -254,13 +258,19 @@ class KeyList(MainScreen):
         self._attention.show(rows)
         self._attention.display = bool(rows)
         self._attention.styles.height = min(len(rows), room)
-        line = self.query_one("#more", Line)
-        rest = len(rows) + more - room
-        words = f"{rest:,} more need attention" if rest > 0 else ""
+        self._say_more(bool(rows), len(rows) + more - room)
+
+    def _say_more(self, any_rows: bool, rest: int) -> None:
+        """Between the lists: how many more need a person, or what it takes to know."""
         long = self.workspace.long
-        if long and self._everything is None:
+        self._rest = any_rows, rest
+        words = f"{rest:,} more need attention" if rest > 0 else ""
+        if self._read:
+            words = f"reading all: {self._read[0]:,} of {self._read[1]:,} keys, {keymap.key('keys.back')} stops"
+        elif long and self._everything is None:
             words = f"{keymap.key('keys.read-all')} reads all {long.total:,}: what needs attention, every order"
-        line.display = bool(rows or words)
+        line = self.query_one("#more", Line)
+        line.display = any_rows or bool(words)
         line.show(rule(self.app.size.width, words))
 
     def _hashes_of_whom(self) -> set[str]:
@@ -286,7 +296,10 @@ class KeyList(MainScreen):
         words = []
         long = self.workspace.long
         if self._whose and not long:
-            words.append(f"{plain(self._whose.label)}: {len(self._of_whom())} of {len(self.workspace.keys)} keys")
+            among = "" if self.workspace.whose else f" of {len(self.workspace.keys)}"
+            count = len(self._of_whom())
+            keys = "key" if count == 1 and not among else "keys"
+            words.append(f"{fit(harmless(self._whose.label), 40)}: {count}{among} {keys}")
         if self._needle and shown and not long and not self.query_one("#filter").display:
             words.append(f"“{plain(self._needle)}”: {len(shown)} of {len(self._of_whom())} keys")
         if self._marks:
@@ -307,11 +320,7 @@ class KeyList(MainScreen):
         page, view = long.page, long.view
         words = []
         if self._whose and view.scope == self._view().scope:
-            words.append(fit(plain(self._whose.label), 30))
-        if self._read:
-            words.append(f"{self._read[0]:,} of {self._read[1]:,} keys, {keymap.key('keys.back')} stops")
-        elif self._turning:
-            words.append("reading …")
+            words.append(fit(harmless(self._whose.label), 30))
         if page.keys:
             last = page.first + len(page.keys)
             words.append(f"{page.first + 1:,}–{last:,} of {page.total:,}")
@@ -320,7 +329,14 @@ class KeyList(MainScreen):
         title = next((column.title.lower() for column in COLUMNS if column.id == view.sort), view.sort)
         up, down = _ORDER.get(view.sort, ("rising", "falling"))
         words.append(f"by {title}, {down if view.descending else up}")
-        line.show(Text(fit(f" {' · '.join(words)}", self.app.size.width), style=look.DIM, no_wrap=True))
+        # at the other end, so that nothing moves while somebody types
+        reading = "reading … " if self._turning else ""
+        room = self.app.size.width - len(reading)
+        place = f"page {page.first // PAGE + 1:,} of {page.last_first // PAGE + 1:,}"
+        if page.total > PAGE and cell_len(" · ".join([*words, place])) < room:
+            words.append(place)
+        said = fit(f" {' · '.join(words)}", room)
+        line.show(Text(f"{said}{' ' * (room - cell_len(said))}{reading}", style=look.DIM, no_wrap=True))
 
     def _say_empty(self, any_shown: bool) -> None:
         line = self.query_one("#empty", Line)
@@ -331,7 +347,7 @@ class KeyList(MainScreen):
         if self._needle and (self.workspace.keys or self.workspace.long):
             text = f"No key matches “{plain(self._needle)}”. {back} clears the filter."
         elif self._whose:
-            text = f"No keys of {plain(self._whose.label)}. {back} goes back to everyone's."
+            text = f"No keys of {fit(harmless(self._whose.label), 40)}. {back} goes back."
         elif self.workspace.session.rights.why_not(Action.LIST_KEYS):
             text = "Keys cannot be listed with this session's key."
         elif self.workspace.session.rights.why_not(Action.CREATE):
@@ -339,6 +355,20 @@ class KeyList(MainScreen):
         else:
             text = f"No keys yet. {keymap.key('keys.new')} makes one."
         line.show(Text(text))
+
+    def picture(self) -> Picture | None:
+        """The list as a start shows it, as text; None where something else is shown, or it could not be read anew."""
+        long, tables = self.workspace.long, (self._attention, self._all)
+        moved = self._marks or self._read or self._turning or self.tries.error or any(each.scroll_y for each in tables)
+        if moved or self._view() != View() or self._reverse or (long and long.page.first) or not self.size.height:
+            return None
+        lines = [""] * self.size.height
+        lines[1] = self.query_one(TopBar).render_line(1).text
+        for widget in self.children:
+            if widget.display and not isinstance(widget, (TopBar, Hints)) and widget.region.y > 1:
+                for row in range(min(widget.size.height, self.size.height - 1 - widget.region.y)):
+                    lines[widget.region.y + row] = widget.render_line(row).text
+        return Picture(self.workspace.keys_at, tuple(lines[1:-1]))
 
     # Moving and marking
 
@@ -361,8 +391,8 @@ class KeyList(MainScreen):
         """From the session's rights, for the keys that the action would go to (S44)."""
         name = action.rpartition(".")[2]
         session = self.workspace.session
-        if name == "whose" and not session.everyone:
-            return session.rights.why_not(Action.SEE_EVERYONE) or f"This session is about {session.about} alone."
+        if name == "whose":
+            return session.rights.why_not(Action.SEE_EVERYONE)
         return self.forbids(name, self.targets())
 
     def forbids(self, action: str, chosen: Iterable[AnyKey]) -> str | None:
@@ -481,7 +511,7 @@ class KeyList(MainScreen):
         field.focus()
 
     @on(Input.Changed, "#filter")
-    def on_filter_changed(self, event: Input.Changed) -> None:
+    async def on_filter_changed(self, event: Input.Changed) -> None:
         """The list follows the typing."""
         text = event.value.strip()
         if text == self._needle:
@@ -490,10 +520,11 @@ class KeyList(MainScreen):
         if self.workspace.long is None:
             self.draw()
             return
-        # the first letter is asked for at once, a run of letters when it ends
-        now = time.monotonic()
-        wait, self._typed_at = PAUSE if now - self._typed_at < PAUSE else 0.0, now
-        self.ask(0, "first", wait=wait)
+        # a letter is asked for at once, but for one that comes before the last one's answer: then when the run ends
+        self.ask(0, "first", wait=PAUSE if self._turning else 0.0)
+        for _ in range(TURNS):
+            # the gateway works on the answer while the letter is drawn
+            await asyncio.sleep(0)
 
     @on(Input.Submitted, "#filter")
     def on_filter_done(self) -> None:
@@ -502,6 +533,8 @@ class KeyList(MainScreen):
             self.query_one("#filter").display = False
             self._all.focus()
             self.draw()
+            if self.workspace.long:
+                self.workspace.long.fetch_ahead()
 
     def action_back(self) -> None:
         """What is being read, then marks, then the filter, then back to everyone's."""
@@ -579,11 +612,12 @@ class KeyList(MainScreen):
         from tui.reports import Scope
         from tui.screens.choose_scope import ChooseScope
 
-        everyone = Scope("everyone", "", "everyone")
-        here = self._whose or everyone
-        chosen = await self.app.push_screen_wait(ChooseScope(self.workspace, [everyone], here, title="Whose keys?"))
+        session = self.workspace.session
+        home = Scope("user", session.user_id, session.about) if session.user_id else Scope("everyone", "", "everyone")
+        here = self._whose or home
+        chosen = await self.app.push_screen_wait(ChooseScope(self.workspace, [home], here, title="Whose keys?"))
         if chosen is not None and (chosen.kind, chosen.id) != (here.kind, here.id):
-            self._about(None if chosen.kind == "everyone" else chosen)
+            self._about(None if (chosen.kind, chosen.id) == (home.kind, home.id) else chosen)
 
     def _about(self, whose: "Scope | None") -> None:
         """From now on these keys; in an order that they can be asked for in."""
@@ -674,6 +708,9 @@ class KeyList(MainScreen):
         self.set_status(unstable or "" if self._everything is None else "")
         self.draw()
         self._put_cursor(event.cursor)
+        if not self.query_one("#filter").has_focus:
+            # the page that is wanted now comes first, and while somebody types nobody turns pages
+            self.call_after_refresh(long.fetch_ahead)
 
     def changed(self, hashes: Iterable[str] = ()) -> None:
         """These keys were changed by an action: bring the lists up to date."""
@@ -707,7 +744,7 @@ class KeyList(MainScreen):
         long = self.workspace.long
         if long is not None:
             self._read = (0, long.total)
-            self._say_place()
+            self._say_more(*self._rest)
             self._fetch_all(long, then)
 
     def _stop_all(self) -> None:
@@ -734,7 +771,7 @@ class KeyList(MainScreen):
         """Say how far it is."""
         if self._read is not None:
             self._read = event.read, event.total
-            self._say_place()
+            self._say_more(*self._rest)
 
     @on(AllRead)
     def on_all_read(self, event: AllRead) -> None:

@@ -1,5 +1,8 @@
 """The columns of the keys screen, and what a key is drawn as in each of its two lists."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from rich.text import Text
 
 from tui import keymap, look
@@ -9,7 +12,7 @@ from tui.gateway.rotation import Step, Unfinished
 from tui.gateway.schema import Key
 from tui.gateway.state import Reason, reasons
 from tui.screens.key_text import REMEDY, budget_cell, done_with, end_cell, limits, why
-from tui.widgets.table import Cell, Column, Row
+from tui.widgets.table import Cell, Column, Later, Row
 from tui.workspace import Workspace
 
 COLUMNS = (
@@ -26,6 +29,13 @@ COLUMNS = (
     Column("limits", "Limits", 18, drop=8),
     Column("created", "Created", 10, drop=9),
 )
+_OTHERS = {
+    "owner": Column("owner", "Owner", 11, drop=3, grow=True, most=24),
+    "team": Column("team", "Team", 12, drop=4),
+    "models": Column("models", "Models", 10, drop=5, grow=True),
+}
+EVERYONES = tuple(_OTHERS.get(column.id, column) for column in COLUMNS)
+"""The same for everyone's keys, of which the first question is whose they are."""
 ATTENTION = (
     Column("mark", "", 1, sortable=False),
     Column("alias", "Alias", 14, grow=True, most=30),
@@ -88,26 +98,26 @@ def needy_row(key: Key, reason: Reason, workspace: Workspace, *, marked: bool) -
 def key_row(key: Key, workspace: Workspace, *, marked: bool) -> Row:
     """A key in the list of all."""
     now = workspace.clock()
+    return Row(key.hash, Later(lambda: _cells(key, workspace, now, marked=marked)), marked=marked)
+
+
+def _cells(key: Key, workspace: Workspace, now: datetime, *, marked: bool) -> Mapping[str, Cell]:
     needy = reasons(key, now)
     over = done_with(key)
-    return Row(
-        key.hash,
-        {
-            "mark": Cell("●" if marked else "!" if needy else "", look.MARKED if marked else look.WARN),
-            "alias": Cell(key.label, look.MARKED if marked else look.DIM if over or key.blocked else look.STRONG),
-            "key": Cell(key.tail, look.DIM),
-            "spend": Cell(money(key.spend), look.DIM if over else ""),
-            "budget": budget_cell(key),
-            "expires": end_cell(key, now),
-            "models": Cell(models_summary(key.models), look.DIM if over else ""),
-            "team": Cell(workspace.team_of(key), look.DIM),
-            "owner": Cell(key.user_id or "nobody", look.DIM),
-            "used": Cell(ago(key.last_used_at, now) if key.last_used_at else "", look.DIM),
-            "limits": Cell(limits(key), look.DIM),
-            "created": Cell(day(key.created_at.date()) if key.created_at else "", look.DIM),
-        },
-        marked=marked,
-    )
+    return {
+        "mark": Cell("●" if marked else "!" if needy else "", look.MARKED if marked else look.WARN),
+        "alias": Cell(key.label, look.MARKED if marked else look.DIM if over or key.blocked else look.STRONG),
+        "key": Cell(key.tail, look.DIM),
+        "spend": Cell(money(key.spend), look.DIM if over else ""),
+        "budget": budget_cell(key),
+        "expires": end_cell(key, now),
+        "models": Cell(models_summary(key.models), look.DIM if over else ""),
+        "team": Cell(workspace.team_of(key), look.DIM),
+        "owner": Cell(key.user_id or "nobody", look.DIM),
+        "used": Cell(ago(key.last_used_at, now) if key.last_used_at else "", look.DIM),
+        "limits": Cell(limits(key), look.DIM),
+        "created": Cell(day(key.created_at.date()) if key.created_at else "", look.DIM),
+    }
 
 
 def rule(width: int, words: str) -> Text:

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
 
 from tui import keymap
 from tui.credentials import HeldKey, Secret
-from tui.formatting import money
+from tui.formatting import fit, harmless, money
 from tui.gateway import bulk, keys
 from tui.gateway.bulk import Outcome, Progress, Result
 from tui.gateway.capabilities import Action
@@ -25,6 +27,9 @@ from tui.screens.key_rows import NEEDED
 from tui.screens.sure import confirmed_end, sure
 from tui.widgets.table import RecordTable
 from tui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from tui.reports import Scope
 
 
 class KeysScreen(KeyList):
@@ -106,9 +111,94 @@ class KeysScreen(KeyList):
         ),
     ]
 
+    class TurnedTo(Message):
+        """The keys of `whose` were read, None for those of whom the session is about."""
+
+        def __init__(self, whose: "Scope | None") -> None:
+            super().__init__()
+            self.whose = whose
+
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self._acting = ""
+        self._came_from = ""
+
+    def on_mount(self) -> None:
+        """At once about whom another screen asked for."""
+        self._take_wanted()
+
+    def on_screen_resume(self) -> None:
+        """Another screen may have asked for a user's keys or a team's."""
+        if self.is_mounted:
+            self._take_wanted()
+
+    def _take_wanted(self) -> None:
+        if wanted := self.workspace.wanted.pop(self.mode, None):
+            whose, came_from = wanted
+            self._forget_filter()
+            home = self.workspace.session.user_id
+            self._about(None if whose.kind == "user" and whose.id == home else whose)
+            self._came_from = came_from
+
+    def _forget_filter(self) -> None:
+        """It was typed about other keys."""
+        field = self.query_one("#filter", Input)
+        self._needle = field.value = ""
+        field.display = False
+
+    def action_back(self) -> None:
+        """As in any list; what another screen has led to leads back to it."""
+        came_from = self._came_from
+        reading = self._read is not None or self._turning is not None
+        something_else = reading or self._marks or self._needle or self.query_one("#filter").display
+        super().action_back()
+        if came_from and not something_else:
+            self._came_from = ""
+            self.run_worker(self.tui.action_go(came_from), group="go")
+
+    def _about(self, whose: "Scope | None") -> None:
+        """Of a session about one user, the keys of others have to be read first."""
+        self._came_from = ""
+        session = self.workspace.session
+        if session.rights.sees_all and not session.everyone and (whose or self.workspace.whose):
+            self._turn_to(whose)
+        else:
+            super()._about(whose)
+
+    @work(exclusive=True, group="keys")
+    async def _turn_to(self, whose: "Scope | None") -> None:
+        label = fit(harmless(whose.label if whose else self.workspace.session.about), 40)
+        self.set_status(f"reading the keys of {label} …")
+        try:
+            await self.workspace.turn_to(whose)
+        except GatewayError as error:
+            self.post_message(self.Loaded(error))
+        else:
+            self.post_message(self.TurnedTo(whose))
+
+    @on(TurnedTo)
+    def on_turned_to(self, event: TurnedTo) -> None:
+        """Show them; marks were others'."""
+        self._marks = {}
+        self._whose = event.whose
+        self.on_loaded(self.Loaded())
+        self._put_cursor("first")
+
+    def action_owner(self, only: str) -> None:
+        """The user that the key belongs to."""
+        key = self._by_hash.get(only)
+        if key is not None and key.user_id:
+            from tui.screens.user_detail import look_at_user
+
+            look_at_user(self, key.user_id)
+
+    def action_team(self, only: str) -> None:
+        """The team that the key belongs to."""
+        key = self._by_hash.get(only)
+        if key is not None and key.team_id:
+            from tui.screens.team_detail import look_at_team
+
+            look_at_team(self, key.team_id)
 
     @property
     def unfinished(self) -> str | None:
@@ -174,7 +264,7 @@ class KeysScreen(KeyList):
 
         form = KeyForm(
             key=None,
-            owner=session.owner,
+            owner=self._whose.id if self._whose and self._whose.kind == "user" else session.owner,
             pick_owner=session.rights.admin,
             teams=self.workspace.teams,
             models=self._model_names,
@@ -238,9 +328,9 @@ class KeysScreen(KeyList):
         if not (chosen := self._chosen("rotate", only)):
             return
         if len(chosen) > 1:
-            await self.app.push_screen_wait(RotateMany(self.workspace, chosen))
-            self._marks.clear()
-            self.changed(key.hash for key in chosen)
+            if await self.app.push_screen_wait(RotateMany(self.workspace, chosen)):
+                self._marks.clear()
+                self.changed(key.hash for key in chosen)
             return
         if self._rotation_at(chosen[0]) is not None:
             ways = f"{keymap.key('keys.finish')} finishes it, {keymap.key('keys.undo')} takes it back"

@@ -41,20 +41,22 @@ class Intent:
         return self.plan.key.label
 
 
-class RotateMany(RotationDialog[None]):
+class RotateMany(RotationDialog[bool]):
     """Makes and writes every successor first; the old keys are retired together, on "I have them".
 
     A key that cannot be rotated is left out, with its reason, before anything is made. One failure after that stops
-    what has not begun; what is done stays, and the list shows it as unfinished.
+    what has not begun; what is done stays, and the list shows it as unfinished. Dismissed with whether anything began.
     """
 
     def __init__(self, workspace: Workspace, keys: list[Key]) -> None:
-        super().__init__(workspace, f"Rotate {len(keys)} keys", "I have them: retire the old keys")
+        super().__init__(workspace, f"Rotate {len(keys):,} keys", "I have them: retire the old keys")
         self._chosen = keys
         # both the old key and the new one of a rotation on its way have to wait for its end
         self._begun = {hash for each in workspace.unfinished() for hash in (each.new.hash, each.note.of)}
         self._made: list[tuple[Plan, Successor]] = []
         self._started = False
+        self._shown = ("", "")
+        """The choices that the plans on screen are made from."""
 
     def compose_choices(self) -> ComposeResult:
         """The two ends, and where the secrets go."""
@@ -67,10 +69,10 @@ class RotateMany(RotationDialog[None]):
         """Show what would happen to each key."""
         self._show_plans()
 
-    @on(Input.Changed)
+    @on(Input.Changed, "#life, #grace")
     def on_choice(self) -> None:
         """The words follow the choices."""
-        if not self._started and self.is_mounted and self.query("#path"):
+        if not self._started and (self._value("life"), self._value("grace")) != self._shown:
             self._show_plans()
 
     @on(Select.Changed, "#place")
@@ -92,12 +94,13 @@ class RotateMany(RotationDialog[None]):
         return plan.problem or (OWN if plan.own else None)
 
     def _show_plans(self) -> None:
+        self._shown = self._value("life"), self._value("grace")
         intents = self._intents()
         reasons = {intent.why_not for intent in intents}
         same = reasons.pop() if len(reasons) == 1 else None
         self._say(same or "", look.BAD)
         going = sum(intent.why_not is None for intent in intents)
-        said = Text(f"{going} of {len(intents)} will be rotated:" if going < len(intents) else "", style=look.DIM)
+        said = Text(f"{going:,} of {len(intents):,} will be rotated:" if going < len(intents) else "", style=look.DIM)
         self.query_one("#keeps", Static).display = bool(said)
         self.query_one("#keeps", Static).update(said)
         page = Text()
@@ -206,7 +209,7 @@ class RotateMany(RotationDialog[None]):
 
     def leave(self) -> None:
         """Back to the list; unfinished rotations are listed there."""
-        self.dismiss(None)
+        self.dismiss(self._started)
 
 
 _FATE = {How.GRACE: "works until its grace ends", How.DELETE: "deleted", How.KEEP: "kept; the rotation stays listed"}

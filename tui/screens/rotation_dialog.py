@@ -1,5 +1,6 @@
 """What rotating one key and rotating several have in common: the choices, the plan, the steps, and the last word."""
 
+from functools import cached_property
 from typing import ClassVar
 
 from rich.text import Text
@@ -110,6 +111,10 @@ class RotationDialog(Dialog[ScreenResultType]):
         value = self._value("life").lower()
         return None if value == "never" else value
 
+    @cached_property
+    def _taken(self) -> set[str]:
+        return {each.alias for each in self._workspace.keys if each.alias}
+
     def _make_plan(self, key: Key, life: str | None, grace: str) -> Plan:
         session = self._workspace.session
         own = session.caller.key
@@ -119,7 +124,7 @@ class RotationDialog(Dialog[ScreenResultType]):
             grace=grace,
             rights=session.rights,
             now=self._workspace.clock(),
-            taken_aliases={each.alias for each in self._workspace.keys if each.alias},
+            taken_aliases=self._taken,
             session_hash=own.hash if own else None,
             team=next((team for team in session.teams if team.team_id == key.team_id), None),
         )

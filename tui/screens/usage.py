@@ -169,6 +169,8 @@ class UsageScreen(MainScreen):
         super().__init__(workspace)
         self._scopes = scopes(workspace.session)
         self._choice = Choice(self._scopes[0] if self._scopes else None)
+        self._came_from = ""
+        self._take_wanted()
         self._typing = False
         self._asking: Wanted | None = None
         self._progress = (0, 0)
@@ -198,6 +200,18 @@ class UsageScreen(MainScreen):
                 yield UsageTable(view.columns, id=f"by-{view.id}")
             yield Line(id="nothing", classes="empty")
         yield Line(id="empty", classes="empty")
+
+    def _take_wanted(self) -> bool:
+        """From now on about whom another screen asked for; whether one did."""
+        wanted = self.workspace.wanted.pop(self.mode, None)
+        if wanted is None:
+            return False
+        scope, self._came_from = wanted
+        known = next((each for each in self._scopes if (each.kind, each.id) == (scope.kind, scope.id)), None)
+        if known is None:
+            self._scopes.append(scope)
+        self._choice.choose_scope(known or scope)
+        return True
 
     def on_mount(self) -> None:
         """Draw at once, and ask."""
@@ -319,7 +333,7 @@ class UsageScreen(MainScreen):
         """Coming back goes on with it; what was stopped stays so while a dialog comes and goes."""
         if not self.is_mounted:
             return
-        if self._left:
+        if self._take_wanted() or self._left:
             self._left = False
             self.ask()
         self.draw()
@@ -626,6 +640,7 @@ class UsageScreen(MainScreen):
             if chosen not in self._scopes:
                 self._scopes.append(chosen)
             self._choice.choose_scope(chosen)
+            self._came_from = ""
             self._changed()
 
     @on(RecordTable.RowSelected)
@@ -772,6 +787,9 @@ class UsageScreen(MainScreen):
         elif step := choice.widen():
             self._changed()
             self._table().go_to(step.row)
+        elif self._came_from:
+            self.run_worker(self.tui.action_go(self._came_from), group="go")
+            self._came_from = ""
 
     def retry(self) -> None:
         """Only for the question that failed, and without the months that are there."""

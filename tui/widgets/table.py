@@ -1,16 +1,19 @@
 """A table of records: columns of fixed widths that give way on narrow terminals, and as few repaints as possible."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar
 
 from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import DataTable
 
 from tui.formatting import fit_to_show
@@ -47,6 +50,28 @@ class Cell:
     words: tuple[str, ...] = ()
 
 
+class Later(Mapping[str, Cell]):
+    """The cells of a row, made when they are first looked at: of a long list, most rows never are."""
+
+    def __init__(self, make: Callable[[], Mapping[str, Cell]]) -> None:
+        self._make = make
+        self._cells: Mapping[str, Cell] | None = None
+
+    def _made(self) -> Mapping[str, Cell]:
+        if self._cells is None:
+            self._cells = self._make()
+        return self._cells
+
+    def __getitem__(self, name: str) -> Cell:
+        return self._made()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._made())
+
+    def __len__(self) -> int:
+        return len(self._made())
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A record's row: `key` identifies it across updates."""
@@ -57,7 +82,11 @@ class Row:
 
 
 class RecordTable(DataTable[Text]):
-    """Rows of records with a row cursor that stays on its record while the list around it changes."""
+    """Rows of records with a row cursor that stays on its record while the list around it changes.
+
+    DataTable has the cursor, the scrolling and the titles. Its own rows are empty and by position: a line is drawn from
+    the record when it comes into sight, so that another list is as quick to show as it has lines on screen.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "open", show=False, id="table.open", tooltip="Open the row"),
@@ -103,6 +132,8 @@ class RecordTable(DataTable[Text]):
         self._widths: dict[str, int] = {}
         self._rows: list[Row] = []
         self._sorted: tuple[str, bool] = ("", False)
+        self._base = Style.null()
+        """The widget's own style, which takes looking through its parents."""
 
     @property
     def current(self) -> str | None:
@@ -115,23 +146,20 @@ class RecordTable(DataTable[Text]):
         return list(self._widths)
 
     def show(self, rows: Sequence[Row], *, sorted_by: str = "", reverse: bool = False) -> None:
-        """Draw `rows`, touching only the cells that differ from what is drawn."""
+        """Draw `rows`, sending only the lines that differ from what is drawn."""
         fresh = list(rows)
         if (sorted_by, reverse) != self._sorted:
             self._sorted = (sorted_by, reverse)
             self._widths = {}
-        if self._fit() or [row.key for row in fresh] != [row.key for row in self._rows]:
-            self._refill(fresh)
+        if self._fit():
+            self._set_columns()
+        if [row.key for row in fresh] != [row.key for row in self._rows]:
+            self._put(fresh)
             return
-        for before, after in zip(self._rows, fresh, strict=True):
-            if before == after:
-                continue
-            for name, width in self._widths.items():
-                drawn = self._draw(after, name, width)
-                old = self.get_cell(after.key, name)
-                if old != drawn or old.style != drawn.style or before.marked != after.marked:
-                    self.update_cell(after.key, name, drawn)
-        self._rows = fresh
+        before, self._rows = self._rows, fresh
+        for place, row in enumerate(fresh):
+            if row != before[place]:
+                self.refresh_row(place)
 
     def go_to(self, key: str) -> None:
         """Put the cursor on that row, where it is there."""
@@ -140,19 +168,36 @@ class RecordTable(DataTable[Text]):
                 self.move_cursor(row=index, animate=False)
                 return
 
-    def _refill(self, rows: list[Row]) -> None:
-        current, index = self.current, self.cursor_row
-        self.clear(columns=not self._drawn_columns_fit())
-        if not self.columns:
-            for column in self._shown():
-                self.add_column(self._title(column), width=self._widths[column.id], key=column.id)
+    def _set_columns(self) -> None:
+        if self._drawn_columns_fit():
+            return
+        current = self.cursor_row
+        self.clear(columns=True)
+        for column in self._shown():
+            self.add_column(self._title(column), width=self._widths[column.id], key=column.id)
+        self._set_count(len(self._rows))
+        self.move_cursor(row=max(current, 0), animate=False)
+
+    def _put(self, rows: list[Row]) -> None:
+        current, place = self.current, self.cursor_row
         self._rows = rows
-        for row in rows:
-            self.add_row(*(self._draw(row, name, width) for name, width in self._widths.items()), key=row.key)
+        self._set_count(len(rows))
+        self.refresh()
         if rows:
             keys = [row.key for row in rows]
-            where = keys.index(current) if current in keys else min(index, len(rows) - 1)
-            self.move_cursor(row=max(0, where), animate=False)
+            self.move_cursor(
+                row=max(0, keys.index(current) if current in keys else min(place, len(rows) - 1)), animate=False
+            )
+            # the row of that number is another record now
+            self.post_message(self.RowHighlighted(self, self.cursor_row, self.ordered_rows[self.cursor_row].key))
+
+    def _set_count(self, count: int) -> None:
+        if self.row_count - count > count:
+            self.clear()
+        for place in range(self.row_count - 1, count - 1, -1):
+            self.remove_row(str(place))
+        for place in range(self.row_count, count):
+            self.add_row(key=str(place))
 
     def _drawn_columns_fit(self) -> bool:
         return [(str(key.value), column.width) for key, column in self.columns.items()] == list(
@@ -190,31 +235,66 @@ class RecordTable(DataTable[Text]):
         name, reverse = self._sorted
         mark = ("▼" if reverse else "▲") if column.id == name else ""
         width = self._widths[column.id]
+        title = f"{column.title} {mark}".strip()
         if mark and cell_len(column.title) + 2 >= width:
             # the mark says more than the title's last letters
-            return self._cut(set_cell_size(column.title, max(0, width - 2)).rstrip() + mark, width, column.right)
-        return self._cut(f"{column.title} {mark}".strip(), width, column.right)
+            title = set_cell_size(column.title, max(0, width - 2)).rstrip() + mark
+        return Text(self._cut(title, width, column.right), no_wrap=True, end="")
 
-    def _draw(self, row: Row, name: str, width: int) -> Text:
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Some lines of the widget."""
+        self._base = self.rich_style
+        return super().render_lines(crop)
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the widget; those of records from what is known of them now."""
+        place = y + self.scroll_offset.y - self.header_height * self.show_header
+        if (self.show_header and y < self.header_height) or not 0 <= place < len(self._rows):
+            return super().render_line(y)
+        row, above = self._rows[place], Style.null()
+        if self.show_cursor and self._show_hover_cursor and place == self.hover_row:
+            above += self.get_component_rich_style("datatable--hover")
+        if self.show_cursor and place == self.cursor_row:
+            above += self.get_component_rich_style("datatable--cursor")
+        base = self._base + above
+        here = base + Style.from_meta({"row": place, "column": 0})
+        # the cursor's colour goes over a cell's, its background below
+        over = Style.from_color(above.color)
+        style_of = self.app.console.get_style
+        line = [
+            Segment(
+                self._draw(row, name, width),
+                here + style_of(row.cells[name].style) + over if name in row.cells else here,
+            )
+            for name, width in self._widths.items()
+        ]
+        (width, _), left = self.size, self.scroll_offset.x
+        drawn = sum(self._widths.values())
+        if drawn < width:
+            beyond = Style.from_meta({"row": place, "column": 0, "out_of_bounds": True})
+            line.append(Segment(" " * (width - drawn), base + beyond))
+        return Strip(line, max(drawn, width)).crop(left, left + width).simplify()
+
+    def _draw(self, row: Row, name: str, width: int) -> str:
         cell = row.cells.get(name, Cell())
         if cell.part is not None:
             ascii = bool(getattr(self.app, "ascii", False))
-            return self._cut(bar(cell.part, width - 1, ascii=ascii), width, False, cell.style)
+            return self._cut(bar(cell.part, width - 1, ascii=ascii), width, False)
         text = fit_words(cell.words, width - 1) if cell.words else fit_to_show(cell.text)
-        return self._cut(text, width, self._by_id(name).right, cell.style)
+        return self._cut(text, width, self._by_id(name).right)
 
     @staticmethod
-    def _cut(text: str, width: int, right: bool, style: str = "") -> Text:
+    def _cut(text: str, width: int, right: bool) -> str:
         room = width - 1
         if cell_len(text) > room:
             text = set_cell_size(text, max(0, room - 1)).rstrip() + "…"
         pad = " " * max(0, room - cell_len(text))
-        return Text(f"{pad}{text} " if right else f"{text}{pad} ", style=style or Style(), no_wrap=True, end="")
+        return f"{pad}{text} " if right else f"{text}{pad} "
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the columns anew for the new width."""
         if self._fit():
-            self._refill(self._rows)
+            self._set_columns()
 
     def action_cursor_down(self) -> None:
         """Move down; beyond the last row, tell the screen."""

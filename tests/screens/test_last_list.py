@@ -1,0 +1,290 @@
+"""The list of last time, shown while the gateway thinks: at once, with its age, to nobody else, and never acted on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.screens.driver import Driver
+from tui.app import LitellmTui
+from tui.config import Settings
+from tui.credentials import HeldKey, Secret
+from tui.demo import DemoGateway
+from tui.gateway.paging import PAGE
+from tui.last_time import LONGEST_LINE, MOST_FILES, MOST_LINES, LastTime, Picture, Whose
+from tui.launch import Begun
+from tui.screens.connecting import Connecting
+from tui.screens.keys import KeysScreen
+from tui.startup import FEW
+
+URL = "https://llm.example.com"
+NOW = datetime(2026, 11, 20, 10, 2, tzinfo=UTC)
+ADA, BOB = "sk-ada-0123456789abcdef", "sk-bob-0123456789abcdef"
+
+
+class Gate:
+    """A gateway with the keys of two people, whose answers can be held back."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+        self.demo = DemoGateway(now=NOW)
+        self.demo.clock = lambda: self.now
+        for user, secret in (("ada", ADA), ("bob", BOB)):
+            self.demo.add_user(user, user_role="internal_user")
+            self.demo.add_key(secret, user_id=user, key_alias=f"{user}-laptop", max_budget=10.0, spend=4.5)
+            self.demo.add_key(user_id=user, key_alias=f"{user}-ci")
+        self.open = asyncio.Event()
+        self.open.set()
+        self.demo.intercept("GET", "*", self._wait, times=-1)
+
+    async def _wait(self, _: httpx.Request) -> None:
+        await self.open.wait()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@asynccontextmanager
+async def launched(
+    gate: Gate, where: Path, key: str = ADA, *, user: str | None = None, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[Driver]:
+    """The app as `tui.launch` opens it, with `where` to remember in."""
+    settings = Settings("p", URL, HeldKey(Secret(key)), user=user)
+    transport = gate.demo.transport()
+    begun = Begun(settings, transport, where)
+    for _ in range(16):
+        await asyncio.sleep(0)
+    app = LitellmTui(settings, transport=transport, clock=gate.demo.clock, begun=begun)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        yield Driver(app, pilot, gate.demo)
+
+
+async def session(gate: Gate, where: Path, key: str = ADA, *keys: str, user: str | None = None) -> list[str]:
+    """A whole session: open, press `keys`, quit; the screen before the keys, line by line."""
+    async with launched(gate, where, key, user=user) as app:
+        await on_keys(app)
+        screen = app.text().splitlines()
+        await app.press(*keys, "q")
+    return screen
+
+
+async def on_keys(app: Driver) -> None:
+    await app.until(lambda: isinstance(app.app.screen, KeysScreen), "the keys screen")
+    await app.pilot.pause()
+
+
+def pictures(where: Path, key: str = ADA, user: str | None = None) -> Picture | None:
+    return LastTime(where, URL, key, user).picture()
+
+
+async def test_it_is_there_before_any_answer_and_is_replaced_in_place(gate: Gate, tmp_path: Path) -> None:
+    before = await session(gate, tmp_path)
+    gate.now += timedelta(minutes=5)
+    gate.demo.add_key(user_id="ada", key_alias="ada-new")
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-laptop")
+        shown = app.text().splitlines()
+        assert shown[1:-1] == before[1:-1]
+        assert f"keys as of {NOW.astimezone():%H:%M}, asking" in shown[0]
+        assert "quit" in shown[-1] and "delete" not in shown[-1]
+        assert "ada-new" not in app.text()
+        gate.open.set()
+        await app.see("ada-new")
+        after = app.text().splitlines()
+        assert after.index(app.row("ada-ci")) == before.index(next(line for line in before if "ada-ci" in line))
+        assert "asking" not in after[0]
+        table = await app.to_all_keys()
+        assert table.cursor_row == 0
+
+
+async def test_an_older_list_says_its_day(gate: Gate, tmp_path: Path) -> None:
+    await session(gate, tmp_path)
+    gate.now += timedelta(days=2)
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see(f"keys as of 20 Nov {NOW.astimezone():%H:%M}, asking")
+
+
+async def test_nothing_is_done_to_what_only_seems_to_be_there(gate: Gate, tmp_path: Path) -> None:  # S43
+    await session(gate, tmp_path)
+    for hash in [hash for hash, row in gate.demo.keys.items() if row["key_alias"] == "ada-ci"]:
+        del gate.demo.keys[hash]
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-ci")
+        for key in "dbzre":
+            await app.press(key)
+            assert "Wait: still asking" in app.toasts()
+            app.app.clear_notifications()
+        await app.press("j", "d")
+        assert "Wait: still asking" in app.toasts()
+        gate.open.set()
+        await on_keys(app)
+        await app.gone("ada-ci")
+        assert isinstance(app.app.screen, KeysScreen), "no question was opened by what was pressed before"
+    assert app.writes() == []
+
+
+async def test_a_text_that_is_typed_ahead_loses_no_letter(gate: Gate, tmp_path: Path) -> None:
+    await session(gate, tmp_path)
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-laptop")
+        await app.press("slash", *"bedzr")
+        assert "Wait" not in app.toasts()
+        gate.open.set()
+        await app.see("No key matches “bedzr”")
+
+
+async def test_who_has_another_key_or_asks_about_another_never_sees_it(gate: Gate, tmp_path: Path) -> None:
+    master = gate.demo.master_key
+    await session(gate, tmp_path)
+    await session(gate, tmp_path, master, user="ada")
+    gate.open.clear()
+    for key, user in ((BOB, None), (master, "bob"), (master, None)):
+        async with launched(gate, tmp_path, key, user=user) as app:
+            await app.see("connecting to")
+            assert "ada-" not in app.text()
+    assert pictures(tmp_path, master, "ada") is not None, "its owner would"
+
+
+async def test_a_key_that_is_refused_takes_its_list_with_it(gate: Gate, tmp_path: Path) -> None:
+    await session(gate, tmp_path)
+    gate.demo.keys.clear()
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-laptop")
+        gate.open.set()
+        await app.see("refuses this key")
+        assert "ada-" not in app.text()
+        await app.press("d")
+        assert "Wait" not in app.toasts()
+    assert pictures(tmp_path) is None
+
+
+async def test_what_was_done_in_a_session_is_in_the_list_that_it_leaves(gate: Gate, tmp_path: Path) -> None:
+    async with launched(gate, tmp_path) as app:
+        await on_keys(app)
+        gate.demo.add_key(user_id="ada", key_alias="ada-made-later")
+        gate.now += timedelta(minutes=1)
+        await app.press("R")
+        await app.see("ada-made-later")
+        await app.press("2")
+        await app.until(lambda: not isinstance(app.app.screen, KeysScreen), "another screen")
+        await app.press("q")
+    picture = pictures(tmp_path)
+    assert picture is not None and "ada-made-later" in "\n".join(picture.lines)
+
+
+async def test_a_filtered_list_is_not_taken_for_the_whole(gate: Gate, tmp_path: Path) -> None:
+    async with launched(gate, tmp_path) as app:
+        await on_keys(app)
+        gate.now += timedelta(minutes=1)
+        await app.press("R", "slash", *"laptop", "enter")
+        await app.gone("ada-ci")
+        await app.press("q")
+    picture = pictures(tmp_path)
+    assert picture is not None and "ada-ci" in "\n".join(picture.lines)
+
+
+async def test_of_a_long_list_it_is_the_first_page(gate: Gate, tmp_path: Path) -> None:
+    for number in range(FEW):
+        gate.demo.add_key(key_alias=f"many-{number:04}")
+    before = await session(gate, tmp_path, gate.demo.master_key)
+    assert f"1–{PAGE} of {len(gate.demo.keys)}" in "\n".join(before)
+    gate.open.clear()
+    async with launched(gate, tmp_path, gate.demo.master_key) as app:
+        await app.see("asking")
+        # but for the scroll bar: there is nothing to scroll
+        assert [row[:79] for row in app.text().splitlines()[1:-1]] == [row[:79] for row in before[1:-1]]
+
+
+async def test_a_narrower_terminal_cuts_it(gate: Gate, tmp_path: Path) -> None:
+    await session(gate, tmp_path)
+    gate.open.clear()
+    async with launched(gate, tmp_path, size=(60, 12)) as app:
+        await app.see("ada-laptop")
+        rows = app.text().splitlines()
+        assert len(rows) == 12 and "quit" in rows[-1] and "1 Keys 2" in rows[1]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"[" * 4000,
+        b'{"schema": 1, "at": "2026-11-20T10:02:00+00:00", "lines": [1]}',
+        b'{"schema": 2, "at": "2026-11-20T10:02:00+00:00", "lines": ["ada-old"]}',
+        b'{"schema": 1, "at": "2026-11-20T10:02:00", "lines": ["ada-old"]}',
+        b'{"schema": 1, "at": "2026-11-20T10:02:00+00:00", "lines": ["ada-old"]}' + b" " * 200_000,
+    ],
+)
+async def test_a_damaged_file_is_removed(gate: Gate, tmp_path: Path, content: bytes) -> None:
+    await session(gate, tmp_path)
+    path = LastTime(tmp_path, URL, ADA).picture_path
+    path.write_bytes(content)
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("connecting to")
+        assert not path.exists()
+        gate.open.set()
+        await on_keys(app)
+        await app.see("ada-laptop")
+
+
+async def test_what_a_file_says_is_text(gate: Gate, tmp_path: Path) -> None:
+    lines = ["[red]ada[/]\x1b[31m\u202e", "second\nthird"]
+    LastTime(tmp_path, URL, ADA).path.parent.mkdir(exist_ok=True)
+    content = {"schema": 1, "at": NOW.isoformat(), "lines": lines}
+    LastTime(tmp_path, URL, ADA).picture_path.write_text(json.dumps(content))
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        screen = await app.see("[red]ada[/][31m")
+        assert "second third" in screen and "\x1b" not in screen and "\u202e" not in screen
+
+
+async def test_the_files_are_private_and_hold_no_secret(gate: Gate, tmp_path: Path) -> None:  # S3
+    where, alias = tmp_path / "keys", "sk-pasted0as0alias"
+    gate.demo.add_key(user_id="ada", key_alias=alias)
+    await session(gate, where)
+    files = list(where.iterdir())
+    assert len(files) == 2 and where.stat().st_mode & 0o777 == 0o700
+    for file in files:
+        assert file.stat().st_mode & 0o777 == 0o600
+        text = file.read_text()
+        assert ADA not in text and alias not in text and "ada" not in file.name
+    LastTime(where, URL, ADA).keep_picture(Picture(NOW, ("Bearer abcdefgh", alias)))
+    picture = pictures(where)
+    assert picture is not None and picture.lines == ("Bearer [redacted]", "sk-[redacted]")
+
+
+def test_neither_a_file_nor_the_folder_grows_without_end(tmp_path: Path) -> None:
+    last = LastTime(tmp_path, URL, ADA)
+    last.keep_picture(Picture(NOW, ("x" * 10_000,) * 10_000))
+    picture = last.picture()
+    assert picture is not None and len(picture.lines) == MOST_LINES and len(picture.lines[0]) == LONGEST_LINE
+    mine = tmp_path / "notes.json"
+    mine.write_text("a person's own")
+    for number in range(MOST_FILES + 5):
+        LastTime(tmp_path, URL, f"sk-other-{number}").keep(Whose("bob"))
+    assert len(list(tmp_path.iterdir())) == MOST_FILES + 1 and mine.exists()
+    assert last.picture() is None, "what was written least lately has gone"
+    assert LastTime(tmp_path, URL, f"sk-other-{MOST_FILES}").read() == Whose("bob")
+
+
+async def test_without_a_folder_a_session_ends_as_ever(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    async with launched(gate, tmp_path / "taken" / "keys") as app:
+        assert isinstance(app.app.screen, (Connecting, KeysScreen))
+        await on_keys(app)
+        await app.press("q")
+    assert app.app.return_code == 0
