@@ -37,13 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """No secret lies in a file that the tests wrote, or was given to a child as an argument."""
+    """No secret lies in a file that the tests wrote, or was given to a child: as an argument, or in a variable."""
     base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
     if hasattr(session.config, "workerinput"):
         scan.hand_over(base.parent)
         return
     scan.collect(base)
-    found = [*scan.search([base], scan.made), *(f"{where} holds a secret" for where, _ in scan.given)]
+    found = [*scan.search([base], scan.made), *scan.given_away()]
     for line in found:
         print(f"\nsecret: {line}")
     if found:

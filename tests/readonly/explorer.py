@@ -2,20 +2,20 @@
 that a new one is tried without anybody thinking of it."""
 
 import ast
+import asyncio
 import contextlib
-import importlib
-import inspect
-import pkgutil
 from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import DataTable, Input, Static
 
 import tui.gateway
-import tui.screens
-from tests.screens.driver import Driver
+from tests.screens.driver import PATIENCE
+from tui.app import LitellmTui
 from tui.screens.base import MODES, MainScreen
 
 # what ends the app, the session or the process; help and the list of commands offer the same once more
@@ -31,22 +31,12 @@ NOT_DONE: tuple[str, ...] = (
     "quit",
     "help_quit",
 )
-# another session: tests/readonly/test_app.py looks at those screens by themselves
+# another session, which is read-only by its own settings
 NOT_DONE += ("other_key", "set_up", "app.profile", "profile", "again")
-MOVES = ("cursor", "scroll", "page", "focus_next", "focus_previous", "move(")
+MOVES = ("cursor_", "scroll", "page", "focus_next", "focus_previous", "move(")
 LAST = ("cancel", "leave", "close", "answer(False)", "stay", "back", "again")
 ENOUGH = 2
 """Times that an action of a dialog is done; one of a main screen is done on each of its rows."""
-
-
-def screens() -> set[type[Screen[Any]]]:
-    """Every screen that `tui/screens` has, less those that are only there to be inherited from."""
-    found: set[type[Screen[Any]]] = set()
-    for module in pkgutil.iter_modules(tui.screens.__path__):
-        for each in vars(importlib.import_module(f"tui.screens.{module.name}")).values():
-            if inspect.isclass(each) and issubclass(each, Screen) and each.__module__.startswith("tui.screens"):
-                found.add(each)
-    return {each for each in found if not any(issubclass(other, each) and other is not each for other in found)}
 
 
 def written_routes() -> set[str]:
@@ -67,11 +57,23 @@ def _pattern(node: ast.expr) -> str:
 
 
 class Explorer:
-    """Walks through a running app. `seen` are the screens that it was on, `done` what it did, `said` every toast."""
+    """Walks through a running app. `seen` are the screens that it was on, `done` what it did, `said` every toast.
 
-    def __init__(self, driver: Driver, folder: Path) -> None:
-        self.driver = driver
-        self.app = driver.app
+    `calls` tells how many calls have arrived at the gateway, `rows` are the rows of a table that it acts on.
+    """
+
+    def __init__(
+        self,
+        app: LitellmTui,
+        pilot: Pilot[Any],
+        calls: Callable[[], int],
+        folder: Path,
+        rows: Sequence[int] = (0, 1, 4, 9),
+    ) -> None:
+        self.app = app
+        self._pilot = pilot
+        self._calls = calls
+        self._at = rows
         # new keys are written there, which the scan after the tests is not to find
         self.folder = folder / "secret-on-purpose"
         self.folder.mkdir(exist_ok=True)
@@ -81,23 +83,45 @@ class Explorer:
         self._names = 0
         self._root = ""
 
-    async def everything(self) -> None:
-        """Each main screen, each of its rows, each action."""
-        for mode, _ in MODES:
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait for a state."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                await self._pilot.pause(0.01)
+
+    async def everything(self, *modes: str) -> None:
+        """Each main screen, or only `modes`; rows of each of its tables, each action."""
+        for mode in modes or [mode for mode, _ in MODES]:
             await self._home(mode)
             for action in self._actions():
                 self._root = action
-                for row in self._rows():
+                tried: Counter[int] = Counter()
+                for table, row in self._places():
+                    if tried[table] >= ENOUGH:
+                        continue
                     await self._home(mode)
-                    self._go_to(row)
-                    calls = len(self.driver.gateway.calls)
+                    await self._go_to(table, row)
+                    calls = self._calls()
                     opened = await self._do(action)
-                    if not opened and len(self.driver.gateway.calls) == calls and row >= ENOUGH:
-                        # not for this kind of row, or for none
-                        break
-                    if opened and self.done[type(self.app.screen).__name__, action] > ENOUGH:
-                        break
-                await self._home(mode)
+                    quiet = not opened and self._calls() == calls
+                    # not for this kind of row, or for none; or it has been seen to
+                    if (quiet and row >= ENOUGH) or (opened and tried[table] + 1 >= ENOUGH):
+                        tried[table] = ENOUGH
+                    tried[table] += opened
+            await self._marked(mode)
+
+    async def _marked(self, mode: str) -> None:
+        """What can be done to several rows at once."""
+        await self._home(mode)
+        for action in self._actions() if "screen.mark" in self._actions() else []:
+            await self._home(mode)
+            self._root = f"marked {action}"
+            for row in (0, 1):
+                await self._go_to(len(self._tables()) - 1, row)
+                await self.app.run_action("mark", default_namespace=self.app.screen)
+            await self._settle()
+            await self._do(action)
+        await self._home(mode)
 
     def _actions(self) -> list[str]:
         """What the focused widget, its screen and the app offer, without what only moves."""
@@ -167,19 +191,20 @@ class Explorer:
             elif not field.value or word:
                 field.value = word or (str(self.folder / new) if field.id is None else new)
 
-    def _table(self) -> DataTable[Any] | None:
-        found = [each for each in self.app.screen.query(DataTable) if each.display and each.row_count]
-        return found[0] if found else None
+    def _tables(self) -> list[DataTable[Any]]:
+        return [each for each in self.app.screen.query(DataTable) if each.display and each.row_count]
 
-    def _rows(self) -> list[int]:
-        table = self._table()
-        return [row for row in (0, 1, 2, 4, 7, 11) if table is None or row < table.row_count][: None if table else 1]
+    def _places(self) -> list[tuple[int, int]]:
+        """Tables and rows of them, by number; one place that is nowhere for a screen without."""
+        tables = enumerate(self._tables())
+        return [(number, row) for number, table in tables for row in self._at if row < table.row_count] or [(-1, 0)]
 
-    def _go_to(self, row: int) -> None:
-        table = self._table()
-        if table is not None:
-            table.focus()
-            table.move_cursor(row=min(row, table.row_count - 1))
+    async def _go_to(self, table: int, row: int) -> None:
+        if tables := self._tables():
+            found = tables[min(table, len(tables) - 1)]
+            found.focus()
+            found.move_cursor(row=min(row, found.row_count - 1))
+            await self._settle()
 
     async def _home(self, mode: str) -> None:
         while len(self.app.screen_stack) > 1:
@@ -194,15 +219,19 @@ class Explorer:
 
     async def _settle(self) -> None:
         """Until nothing is asked of the gateway and no screen comes any more."""
-        still = 0
+        still, busy = 0, False
         before: Any = None
-        for _ in range(500):
-            await self.driver.pilot.pause()
+        pilot = self._pilot
+        for _ in range(2000):
+            # pilot.pause() would sleep each time until the process looks idle, most of a walk
+            await pilot._wait_for_screen()
+            self.app.screen._on_timer_update()
+            await asyncio.sleep(0.005 if busy else 0)
             self.said |= {notice.message for notice in self.app._notifications}
             for each in self.app.screen.query("#wrong, #said, #results").results(Static):
                 with contextlib.suppress(Exception):
                     self.said.add(str(each.render()))
-            now = (self.app.screen, len(self.driver.gateway.calls))
+            now = (self.app.screen, self._calls())
             busy = not self.app.screen.is_mounted or any(
                 each.is_running and each.node is self.app.screen for each in self.app.workers
             )

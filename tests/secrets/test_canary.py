@@ -240,8 +240,12 @@ def test_the_app_while_everything_fails(canary: Canary, gateway: Served, tmp_pat
             look(canary, app.text(), f"screen {screen}, {name}")
             canary.check(app.since(mark), f"what was sent on screen {screen}, {name}")
         gateway.demo._interceptions.clear()
+    # the spell is over, and has taken nothing away: one R goes on, one more reads
+    app.press("R")
+    app.see("· RW ·")
     app.press("1R")
-    app.quiet(0.3)
+    app.see("laptop")
+    assert "· admin · RW ·" in app.text()
     close(canary, tmp_path, app)
 
 
