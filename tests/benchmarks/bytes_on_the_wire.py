@@ -1,17 +1,21 @@
 """Bytes that reach the terminal at 80×24, beside a bare Textual DataTable app: a table for the README.
 
-python -m tests.benchmarks.bytes_on_the_wire [--idle SECONDS]
+    python -m tests.benchmarks.bytes_on_the_wire [--runs N] [--idle SECONDS]
+
+Of a key press the median of as many presses; the time that nobody does anything is measured of both at once.
 """
 
 import argparse
 import os
 import signal
+import statistics
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.table import Row, text
 from tests.terminal.driver import Terminal
 
 TRUE_COLOUR = {"COLORTERM": "truecolor"}
@@ -68,40 +72,65 @@ def cost(terminal: Terminal, keys: str, answered: object = None) -> int:
 
 def idle(terminal: Terminal, seconds: float) -> int:
     """Bytes that come within `seconds` of nobody doing anything."""
-    mark, end = terminal.mark(), time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        terminal.read(left)
-    return len(terminal.since(mark))
+    return together(seconds, terminal)[0]
+
+
+def together(seconds: float, *terminals: Terminal) -> list[int]:
+    """Bytes that come to each within `seconds` of nobody doing anything."""
+    marks, end = [terminal.mark() for terminal in terminals], time.monotonic() + seconds
+    while time.monotonic() < end:
+        for terminal in terminals:
+            terminal.read(min(0.05, seconds))
+    return [len(terminal.since(mark)) for terminal, mark in zip(terminals, marks, strict=True)]
+
+
+def measure(runs: int, seconds: float) -> list[Row]:
+    """The rows; `seconds` is how long nobody does anything, each time."""
+    rows: list[Row] = []
+
+    def row(what: str, mine: float, other: float) -> None:
+        rows.append(Row(f"bytes: {what}", mine, "a bare Textual app", other, "B"))
+
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        app = ours(Path(one))
+        mine, other = app.terminal, bare(Path(two))
+
+        def presses(what: str, keys: str, other_keys: str, between: str = "") -> None:
+            """The median of each press; `between` is pressed before each and not counted."""
+            costs: list[tuple[int, int]] = []
+            for number in range(runs):
+                if between:
+                    cost(mine, between), cost(other, between)
+                at = number % len(keys)
+                costs.append((cost(mine, keys[at]), cost(other, other_keys.split()[at])))
+            row(what, *(statistics.median(each) for each in zip(*costs, strict=True)))
+
+        try:
+            row("start", len(mine.sent), len(other.sent))
+            presses("one cursor move", "jk", "\x1b[B \x1b[A")
+            presses("another screen", "1", "1", between="2")
+            row("a refresh that changes nothing", app.refresh(), cost(other, "R"))
+            row("a refresh that changes one cell", app.refresh(change=True), cost(other, "S"))
+            row(f"{seconds:g} s of doing nothing", *together(seconds, mine, other))
+            for key, name in (("2", "models"), ("3", "usage")):
+                cost(mine, key)
+                row(f"{seconds:g} s of doing nothing on {name}", *together(seconds, mine, other))
+            cost(mine, "1/"), cost(other, "/")
+            presses("a letter in a field", "prod-api", "p r o d - a p i")
+            row(f"{seconds:g} s of doing nothing, a field open", *together(seconds, mine, other))
+        finally:
+            mine.close()
+            other.close()
+    return rows
 
 
 def main() -> None:
     """Measure and print."""
-    flags = argparse.ArgumentParser()
-    flags.add_argument("--idle", type=float, default=30.0)
-    seconds = flags.parse_args().idle
-    rows: list[tuple[str, int | str, int | str]] = []
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
-        app = ours(Path(one))
-        mine, other = app.terminal, bare(Path(two))
-        try:
-            rows.append(("start", len(mine.sent), len(other.sent)))
-            rows.append(("one cursor move", cost(mine, "j"), cost(other, "\x1b[B")))
-            cost(mine, "2"), cost(other, "2")
-            rows.append(("one screen switch", cost(mine, "1"), cost(other, "1")))
-            rows.append(("a refresh that changes nothing", app.refresh(), cost(other, "R")))
-            rows.append(("a refresh that changes one cell", app.refresh(change=True), cost(other, "S")))
-            rows.append((f"idle for {seconds:.0f} s on keys", idle(mine, seconds), idle(other, seconds)))
-            for key, name in (("2", "models"), ("3", "usage")):
-                cost(mine, key)
-                rows.append((f"idle for {seconds:.0f} s on {name}", idle(mine, seconds), ""))
-            cost(mine, "1/"), cost(other, "/")
-            rows.append((f"idle for {seconds:.0f} s in an input", idle(mine, seconds), idle(other, seconds)))
-        finally:
-            mine.close()
-            other.close()
-    print(f"{'bytes sent to the terminal, 80×24':<36}{'litellm-tui':>12}{'bare':>10}")
-    for what, mine_sent, other_sent in rows:
-        print(f"{what:<36}{mine_sent:>12}{other_sent:>10}")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--idle", type=float, default=30.0, metavar="SECONDS")
+    given = parser.parse_args()
+    print(text(measure(given.runs, given.idle)))
 
 
 if __name__ == "__main__":

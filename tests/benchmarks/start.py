@@ -1,76 +1,42 @@
-"""How fast the program starts: ratios of medians in one run, for the README.
+"""How fast the program starts, beside what it cannot be faster than; medians of one run.
 
-python -m tests.benchmarks.start [--runs N]
+    python -m tests.benchmarks.start [--runs N] [--proxy URL --user USER]
 
 - `--help` beside `python -c "import argparse"`;
 - the first frame on a pseudo-terminal beside that of a bare Textual app with header, table and footer;
-- the keys on screen beside the first frame and the slowest single call of the start, over a gateway on loopback that
-  takes `LATENCY` seconds for each call;
+- the keys of last time on screen, dim and with their age, beside the same;
+- the keys on screen, as the gateway has just told them, beside the first frame and the slowest call of a start,
+  over the embedded gateway on loopback, which takes `LATENCY` seconds for each call; with `--proxy` also over a real
+  one, where each call is asked again with curl, alone. The master key is `LITELLM_MASTER_KEY`, and `--user` has to have
+  a key;
 - the memory of both apps (VmHWM) once they stand still.
 """
 
 import argparse
 import asyncio
-import fcntl
 import os
-import pty
-import select
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
 
+from tests.benchmarks.curl import Call, seconds
+from tests.benchmarks.table import Row, alternately, text
+from tests.benchmarks.terminal import ROOT, Running, environment
 from tests.conftest import Proxy
 from tests.ssh.gateway import Served
 
-ROOT = Path(__file__).parents[2]
 LATENCY = 0.15
 """Seconds that the gateway takes for a call: that of a proxy with a database, a network away."""
-PATIENCE = 30.0
-
-
-class Shown:
-    """A program on a pseudo-terminal until `words` were sent: `seconds` from its start, `memory` in MB at rest."""
-
-    def __init__(self, command: Sequence[str], env: dict[str, str], *words: bytes) -> None:
-        leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdin=follower, stdout=follower, stderr=follower, env=env, cwd=ROOT, start_new_session=True
-        )
-        os.close(follower)
-        self.seconds: list[float] = []
-        seen, left = b"", list(words)
-        try:
-            while left:
-                ready, _, _ = select.select([leader], [], [], PATIENCE)
-                if not ready:
-                    raise TimeoutError(f"{left[0]!r} was not sent; so far: {seen[-2000:]!r}")
-                seen += os.read(leader, 65536)
-                while left and left[0] in seen:
-                    self.seconds.append(time.perf_counter() - began)
-                    left.pop(0)
-            self.memory = _settled_memory(process.pid, leader)
-        finally:
-            process.kill()
-            process.wait()
-            os.close(leader)
-
-
-def _settled_memory(pid: int, leader: int) -> float:
-    while select.select([leader], [], [], 0.7)[0]:
-        os.read(leader, 65536)
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+BARE = [sys.executable, "-m", "tests.terminal.bare"]
+APP = [sys.executable, "-m", "tui"]
+ANSWERED = b" rotate"
+"""Of the line of hints below the keys, which is there with the gateway's answer and not before."""
 
 
 class Slow(Served):
@@ -90,74 +56,146 @@ class Slow(Served):
         self.took.append(time.perf_counter() - began)
 
 
-def timed(command: Sequence[str], env: dict[str, str]) -> float:
+def profile(home: Path, url: str, key: str) -> list[str]:
+    """Make a configuration with one profile, the key in a file; the flags that take it."""
+    home.chmod(0o700)
+    for name, content in (
+        ("key", f"{key}\n"),
+        ("config.toml", f'[profiles.bench]\nurl = "{url}"\napi_key_file = "{home / "key"}"\n'),
+    ):
+        (home / name).write_text(content)
+        (home / name).chmod(0o600)
+    return ["--config", str(home / "config.toml")]
+
+
+def timed(command: Sequence[str], env: Mapping[str, str]) -> float:
     """Seconds that a command takes."""
     began = time.perf_counter()
     subprocess.run(command, env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
-def line(what: str, ours: float, other: float, beside: str, goal: float, unit: str = "ms") -> str:
-    """One row of the table."""
-    scale = 1000 if unit == "ms" else 1
-    met = "" if ours / other <= goal else "  not met"
-    return (
-        f"{what:<34}{ours * scale:>8.0f} {unit}   {beside:<34}{other * scale:>8.0f} {unit}"
-        f"{ours / other:>8.2f} of {goal:.2f}{met}"
+def helped(runs: int) -> list[Row]:
+    """`--help`."""
+    with tempfile.TemporaryDirectory() as home:
+        env = environment(Path(home))
+        ours, theirs = alternately(
+            runs,
+            lambda: timed([*APP, "--help"], env),
+            lambda: timed([sys.executable, "-c", "import argparse"], env),
+        )
+    return [Row("`--help`", ours * 1000, '`python -c "import argparse"`', theirs * 1000, goal=3.0)]
+
+
+def shown(runs: int) -> list[Row]:
+    """The first frame, the keys, and the memory, over the embedded gateway."""
+    frames: list[float] = []
+    last_time: list[float] = []
+    keys: list[float] = []
+    slowest: list[float] = []
+    bare: list[float] = []
+    memory: list[float] = []
+    bare_memory: list[float] = []
+    gateway = Slow()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            home = Path(folder)
+            env = environment(home)
+            command = [*APP, *profile(home, gateway.url, "sk-bench-0000000000")]
+            for number in range(runs + 1):
+                gateway.took.clear()
+                with Running(command, env) as app:
+                    frames.append(app.until(b"litellm-tui"))
+                    last_time.append(app.until(b"key-number-11"))
+                    keys.append(app.until(ANSWERED))
+                    memory.append(app.memory)
+                slowest.append(max(gateway.took))
+                with Running(BARE, env) as app:
+                    bare.append(app.until(b"key-number-17"))
+                    bare_memory.append(app.memory)
+                if not number:
+                    # the first round fills caches, of the machine and our own
+                    for each in (frames, last_time, keys, slowest, bare, memory, bare_memory):
+                        each.clear()
+    finally:
+        gateway.close()
+    other = statistics.median(bare) * 1000
+    frame, wait = statistics.median(frames) * 1000, statistics.median(slowest) * 1000
+    return [
+        Row("first frame", frame, "a bare Textual app", other, goal=1.3),
+        Row("launch to the keys of last time", statistics.median(last_time) * 1000, "a bare Textual app", other),
+        Row(
+            f"launch to 12 keys, {LATENCY * 1000:.0f} ms a call",
+            statistics.median(keys) * 1000,
+            "first frame + slowest call",
+            frame + wait,
+            goal=1.15,
+        ),
+        Row(
+            "memory, 12 keys",
+            statistics.median(memory),
+            "a bare Textual app",
+            statistics.median(bare_memory),
+            "MB",
+            above=True,
+        ),
+    ]
+
+
+def real(url: str, key: str, user: str, runs: int) -> list[Row]:
+    """The keys of `user` on screen, over a real gateway."""
+    paths = (
+        "/health/readiness",
+        "/public/model_hub/info",
+        "/key/info",
+        f"/user/info?user_id={user}",
+        f"/team/list?user_id={user}",
+        f"/key/list?user_id={user}&return_full_object=true&page=1&size=100",
     )
+    frames: list[float] = []
+    keys: list[float] = []
+    asked: list[list[float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        command = [*APP, *profile(home, url, key), "--user", user]
+        for number in range(runs + 1):
+            with Running(command, environment(home)) as app:
+                frames.append(app.until(b"litellm-tui"))
+                keys.append(app.until(ANSWERED))
+            # without waiting for more than the answer: a gateway may say 404 to some of these, as it does at the start
+            asked.append([seconds([Call("GET", url + path, key)]) for path in paths])
+            if not number:
+                for each in (frames, keys, asked):
+                    each.clear()
+    slowest = max(statistics.median(one) for one in zip(*asked, strict=True)) * 1000
+    frame = statistics.median(frames) * 1000
+    return [
+        Row(
+            "launch to keys, a real proxy",
+            statistics.median(keys) * 1000,
+            "first frame + slowest call by curl",
+            frame + slowest,
+            goal=1.15,
+        )
+    ]
 
 
-def alternately(runs: int, *measures: Callable[[], float]) -> list[float]:
-    """Medians of measures that take turns, so that the machine's moods hit all of them."""
-    rows = [[measure() for measure in measures] for _ in range(runs)]
-    return [statistics.median(row[number] for row in rows) for number in range(len(measures))]
+def measure(runs: int) -> list[Row]:
+    """All that needs no proxy."""
+    return [*helped(runs), *shown(runs)]
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
-    runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as home:
-        env = {"PATH": os.environ["PATH"], "HOME": home, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
-        python = sys.executable
-        helped, bare_python = alternately(
-            runs,
-            lambda: timed([python, "-m", "tui", "--help"], env),
-            lambda: timed([python, "-c", "import argparse"], env),
-        )
-        print(line("--help", helped, bare_python, 'python -c "import argparse"', 3.0))
-        gateway = Slow()
-        try:
-            key = Path(home) / "key"
-            key.write_text("sk-bench-0000000000\n")
-            key.chmod(0o600)
-            config = Path(home) / "config.toml"
-            config.write_text(f'[profiles.bench]\nurl = "{gateway.url}"\napi_key_file = "{key}"\n')
-            config.chmod(0o600)
-            Path(home).chmod(0o700)
-            ours = [python, "-m", "tui", "--config", str(config)]
-            kept: dict[str, list[Shown]] = {"ours": [], "bare": []}
-
-            def first() -> float:
-                kept["ours"].append(Shown(ours, env, b"litellm-tui", b"key-number-11"))
-                return kept["ours"][-1].seconds[0]
-
-            def bare() -> float:
-                kept["bare"].append(Shown([python, "-m", "tests.terminal.bare"], env, b"key-number-17"))
-                return kept["bare"][-1].seconds[0]
-
-            frame, bare_frame = alternately(runs, first, bare)
-            keys = statistics.median(each.seconds[1] for each in kept["ours"])
-            slowest = max(gateway.took)
-            memory = [statistics.median(each.memory for each in kept[name]) for name in ("ours", "bare")]
-        finally:
-            gateway.close()
-        print(line("first frame", frame, bare_frame, "a bare Textual app", 1.3))
-        print(line("keys on screen", keys, frame + slowest, "first frame + slowest call", 1.15))
-        print(line("memory, 12 keys", memory[0], memory[1], "a bare Textual app", 2.0, "MB"))
-        calls = len(gateway.took) / len(kept["ours"])
-        print(f"calls of a start: {calls:.1f}; threads here: {threading.active_count()}")
+    parser.add_argument("--proxy", metavar="URL")
+    parser.add_argument("--user", default="seed-user-1")
+    given = parser.parse_args()
+    rows = measure(given.runs)
+    if given.proxy:
+        rows += real(given.proxy, os.environ["LITELLM_MASTER_KEY"], given.user, given.runs)
+    print(text(rows))
 
 
 if __name__ == "__main__":

@@ -1,25 +1,27 @@
 """A long range of usage: wall time, calls, bytes and memory, the cheapest way beside the pages that every release has.
 
-Each way runs in a process of its own. For a gateway with a busy history, such as that of
+Each way runs in a process of its own, in turns. For a gateway with a busy history, such as that of
 `proxy seed --days 365 --users 1 --keys 50 --models 20`:
 
-    LITELLM_MASTER_KEY=… python -m tests.benchmarks.year_of_usage http://127.0.0.1:4400 1.108.0 --user seed-user-1
+    LITELLM_MASTER_KEY=… python -m tests.benchmarks.year_of_usage http://127.0.0.1:4400 1.108.0 [--user U] [--runs N]
 """
 
 import argparse
 import asyncio
 import json
 import os
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.benchmarks.table import Row, text
+from tests.benchmarks.terminal import ROOT, peak
 from tui.gateway import usage
 from tui.gateway.capabilities import Server
 from tui.gateway.client import Client
@@ -64,7 +66,7 @@ class _Stream(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
-async def measure(url: str, release: str, user: str, start: date, end: date, paged: bool) -> dict[str, Any]:
+async def reading(url: str, release: str, user: str, start: date, end: date, paged: bool) -> dict[str, Any]:
     """One reading, with what it took and what it came to."""
     transport = Counted()
     client = Client(url, os.environ["LITELLM_MASTER_KEY"], timeout=TIMEOUT, transport=transport)
@@ -76,46 +78,56 @@ async def measure(url: str, release: str, user: str, start: date, end: date, pag
         "calls": len(transport.seconds),
         "megabytes": transport.bytes / 1e6,
         "slowest": max(transport.seconds),
-        "memory": _peak(),
+        "memory": peak(),
         "spend": round(found.totals.spend, 4),
         "requests": found.totals.api_requests,
     }
 
 
-def _peak() -> float:
-    """VmHWM of this process in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 1024
+def apart(way: str, url: str, release: str, user: str, days: int) -> dict[str, Any]:
+    """One reading in a process of its own."""
+    command = [sys.executable, "-m", "tests.benchmarks.year_of_usage", url, release, "--way", way]
+    command += ["--user", user, "--days", str(days)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-def main() -> int:
-    """Print one line for each way, and how they compare."""
+def measure(url: str, release: str, *, user: str, days: int = 365, runs: int) -> list[Row]:
+    """The rows. Raises `AssertionError` where the two ways come to different sums."""
+    found = [[apart(way, url, release, user, days) for way in ("cheapest", "paged")] for _ in range(runs)]
+    for ours, theirs in found:
+        same = ("spend", "requests")
+        assert [ours[name] for name in same] == [theirs[name] for name in same], (ours, theirs)
+
+    def row(what: str, name: str, unit: str, above: bool = False) -> Row:
+        mine, other = (statistics.median(pair[way][name] for pair in found) for way in (0, 1))
+        return Row(f"{days} days of usage{what}", mine, "the same, page by page", other, unit, above=above)
+
+    return [
+        row("", "seconds", "s"),
+        row(": calls", "calls", "calls"),
+        row(": bytes", "megabytes", "MB"),
+        row(": memory", "memory", "MB", above=True),
+    ]
+
+
+def main() -> None:
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("release", help="of the gateway, such as 1.108.0")
     parser.add_argument("--user", default="seed-user-1")
     parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--way", choices=("cheapest", "paged"), help="measure one way here, and print it as JSON")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--way", choices=("cheapest", "paged"), help="read once in this way, and print it as JSON")
     args = parser.parse_args()
     if args.way:
         days = usage.last_days(args.days, usage.utc_today())
-        print(json.dumps(asyncio.run(measure(args.url, args.release, args.user, *days, args.way == "paged"))))
-        return 0
-    rows = {}
-    for way in ("cheapest", "paged"):
-        command = [sys.executable, "-m", "tests.benchmarks.year_of_usage", args.url, args.release, "--way", way]
-        command += ["--user", args.user, "--days", str(args.days)]
-        rows[way] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(f"{'':<10}{'seconds':>9}{'calls':>7}{'MB':>8}{'slowest':>9}{'peak MB':>9}{'spend':>13}{'requests':>10}")
-    for way, row in rows.items():
-        print(
-            f"{way:<10}{row['seconds']:>9.2f}{row['calls']:>7}{row['megabytes']:>8.1f}{row['slowest']:>8.2f}s"
-            f"{row['memory']:>9.0f}{row['spend']:>13,.4f}{row['requests']:>10,}"
-        )
-    cheap, paged = rows["cheapest"], rows["paged"]
-    print(f"the pages take {paged['seconds'] / cheap['seconds']:.1f} times as long")
-    return int((cheap["spend"], cheap["requests"]) != (paged["spend"], paged["requests"]))
+        print(json.dumps(asyncio.run(reading(args.url, args.release, args.user, *days, args.way == "paged"))))
+    else:
+        print(text(measure(args.url, args.release, user=args.user, days=args.days, runs=args.runs)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
