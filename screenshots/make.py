@@ -37,6 +37,7 @@ SHOTS: dict[str, tuple[tuple[int, int], list[str]]] = {
     "new-key": ((100, 28), ["n"]),
     "rotate": ((100, 28), ["tab", "j", "j", "j", "j", "j", "r", "ctrl+s"]),
     "models": ((100, 28), ["2"]),
+    "users": ((100, 14), ["4"]),
     "usage": ((100, 34), ["3"]),
     "usage-year": ((120, 34), ["3", "Y", "c", "c", "c", "c"]),
 }
