@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -343,7 +343,8 @@ class LitellmTui(Toasts[int]):
             await self.push_screen(Results(f"Not used of {self.config.path}; the rest is", lines))
         self._pictured = None
         self.call_after_refresh(self._keep_picture)
-        await self.release()
+        # a key that is pressed before is for what was on screen then
+        self.call_after_refresh(self.release)
 
     async def _keep_picture(self) -> None:
         """Leave the list of keys, as it is on screen, for the next start to show."""
@@ -359,12 +360,6 @@ class LitellmTui(Toasts[int]):
         if picture is not None and picture.at != self._pictured:
             self._pictured = picture.at
             await asyncio.to_thread(last.keep_picture, picture)
-
-    def may_wait(self, key: str, before: Sequence[str]) -> bool:
-        """The screen that asks knows what it shows meanwhile."""
-        from tui.screens.connecting import Connecting
-
-        return not isinstance(self.screen, Connecting) or self.screen.may_wait(key, before)
 
     def takes_held(self) -> bool:
         """What was typed blindly does not answer a dialog, which asks because its words have to be read first."""
@@ -396,6 +391,10 @@ class LitellmTui(Toasts[int]):
         """Quit."""
         await self._keep_picture()
         self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C where nothing is selected: say what quits. Textual's own sentence has markup in it."""
+        self.tell("ctrl+q quits.")
 
     async def copy(self, text: str) -> str:
         """Send `text` to the clipboard; the sentence that says how (it is never acknowledged)."""

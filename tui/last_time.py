@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tui.files import FileError, ensure_private_dir, write_private
+from tui.files import FileError, check_private, ensure_private_dir, write_private
 from tui.gateway.redaction import printable, redact
 
 SCHEMA = 1
@@ -72,8 +72,7 @@ class LastTime:
     def read(self) -> Whose | None:
         """Whose it was; None where that is not known."""
         try:
-            with self.path.open("rb") as file:
-                found = json.loads(file.read(LARGEST))
+            found = json.loads(_content(self.path, LARGEST))
         except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
@@ -88,8 +87,7 @@ class LastTime:
     def picture(self) -> Picture | None:
         """How the list looked; None where that is not known. A damaged file is removed."""
         try:
-            with self.picture_path.open("rb") as file:
-                content = file.read(LARGEST_PICTURE + 1)
+            content = _content(self.picture_path, LARGEST_PICTURE + 1)
         except OSError:
             return None
         try:
@@ -98,10 +96,12 @@ class LastTime:
             right = found["schema"] == SCHEMA and len(content) <= LARGEST_PICTURE and at.tzinfo is not None
             if not right or not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
                 raise ValueError("not this program's")
-        except (ValueError, TypeError, KeyError, RecursionError):
+            # a time at the end of the calendar has none here
+            at.astimezone()
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             self.forget_picture()
             return None
-        return Picture(at, tuple(printable(line) for line in lines))
+        return Picture(at, tuple(printable(line)[:LONGEST_LINE] for line in lines[:MOST_LINES]))
 
     def keep_picture(self, picture: Picture) -> None:
         """Remember, without anything that looks like a secret (S3). It waits for the disk."""
@@ -118,9 +118,27 @@ def _name(*words: object) -> str:
     return f"{hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]}.json"
 
 
+def _content(path: Path, most: int) -> bytes:
+    """The first `most` bytes. Raises `OSError` for what is no private file of this person's: others may have put it
+    there, and a pipe would be waited for."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileError(f"{path} is not a file.", path)
+        check_private(path, status)
+        return os.read(descriptor, most)
+    finally:
+        os.close(descriptor)
+
+
 def _write(path: Path, content: dict[str, object]) -> None:
-    with contextlib.suppress(FileError):
+    with contextlib.suppress(OSError):
         ensure_private_dir(path.parent)
+        if path.is_symlink():
+            # none of ours, and what it leads to would be written over
+            path.unlink()
         write_private(path, json.dumps({"schema": SCHEMA, **content}), exist_ok=True)
         _prune(path.parent)
 

@@ -17,6 +17,7 @@ from tui import last_time
 from tui.config import Config, Flags, Settings
 from tui.gateway.clock import utc_now
 from tui.last_time import Picture
+from tui.lookups import look_up_in_daemons
 from tui.startup import Session, demo, start
 from tui.terminal import Terminal
 
@@ -82,6 +83,7 @@ def run(settings: Settings | None, config: Config, flags: Flags, terminal: Termi
 async def _run(settings: Settings | None, config: Config, flags: Flags, terminal: Terminal) -> int:
     transport: httpx.AsyncBaseTransport | None = None
     clock: Callable[[], datetime] = utc_now
+    look_up_in_daemons(asyncio.get_running_loop())
     if settings is not None and settings.demo:
         settings, transport, clock = demo(settings)
     # the embedded gateway is another one at each start

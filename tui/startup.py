@@ -227,6 +227,7 @@ async def _session(
 ) -> Session:
     warnings: list[str] = []
     if caller.narrow:
+        await guess.drop()
         rights = Rights(role=capabilities.USER, narrow=True, read_only=settings.read_only, server=server)
         return Session(client, settings, server, caller, rights, warnings=settings.ignored)
     rights = Rights(

@@ -7,7 +7,7 @@ getting somewhere (`hold`), keys wait for the place that they are meant for.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from textual import events, on
@@ -21,6 +21,10 @@ LONGEST_WAIT = 0.25
 """Seconds after which the next key is taken in any case: the widget may be gone, and the trip with it."""
 AT_ONCE = frozenset({"escape", "q", "K", "ctrl+c", "ctrl+q", "ctrl+z", "ctrl+l"})
 """Keys that are for whatever is there now: leave, stop, another key."""
+
+
+MayWait = Callable[[str, Sequence[str]], bool]
+"""Whether a key is held, after those that are held before it; where not, it is lost, and the person has been told."""
 
 
 class _Passed(Message):
@@ -39,28 +43,29 @@ class InOrder(App[ReturnType]):
         self._typed_ahead: deque[events.Key] = deque()
         self._held: deque[events.Key] = deque()
         self._holding = False
+        self._may_wait: MayWait | None = None
         self._under_way = False
         self.at_once = AT_ONCE
         self._wait: Timer | None = None
 
-    def hold(self) -> None:
-        """From now on keys wait, but for those of `at_once`."""
+    def hold(self, may_wait: MayWait | None = None) -> None:
+        """From now on, until `drop` or `release`, keys wait: but for those of `at_once`, and where `may_wait` says
+        no."""
         self._holding = True
+        self._may_wait = may_wait
 
     def drop(self) -> None:
         """What was held was meant for a place that is not reached: forget it, and take keys again."""
         self._holding = False
+        self._may_wait = None
         self._held.clear()
 
     async def release(self) -> None:
         """Take the keys that were held, then those that come."""
         self._holding = False
+        self._may_wait = None
         if not self._under_way:
             await self._take_next()
-
-    def may_wait(self, key: str, before: Sequence[str]) -> bool:
-        """Whether this key is held, after those `before`; where not, it is lost, and the person has been told."""
-        return True
 
     def takes_held(self) -> bool:
         """Whether a held key may go to what is there now. Where it may not, the rest of them are forgotten."""
@@ -73,8 +78,7 @@ class InOrder(App[ReturnType]):
         elif self._under_way:
             self._typed_ahead.append(event)
         elif self._holding and event.key not in self.at_once:
-            if self.may_wait(event.key, [each.key for each in self._held]):
-                self._held.append(event)
+            self._hold_back(event)
         else:
             await self._take(event)
 
@@ -101,6 +105,9 @@ class InOrder(App[ReturnType]):
             self._wait.stop()
             self._wait = None
         self._under_way = False
+        if not self._running:
+            # nothing is there any more to take them
+            return
         if not self._holding and self._held:
             if self.takes_held():
                 await self._take(self._held.popleft())
@@ -111,4 +118,14 @@ class InOrder(App[ReturnType]):
             if not self._holding or event.key in self.at_once:
                 await self._take(event)
                 return
+            self._hold_back(event)
+
+    def ask_again(self) -> None:
+        """Ask of each key that is held whether it may: which key does what has changed."""
+        held, self._held = self._held, deque()
+        for event in held:
+            self._hold_back(event)
+
+    def _hold_back(self, event: events.Key) -> None:
+        if self._may_wait is None or self._may_wait(event.key, [each.key for each in self._held]):
             self._held.append(event)

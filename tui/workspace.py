@@ -1,6 +1,6 @@
 """What the screens share: the session and the lists that were read last, with their age."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -12,6 +12,7 @@ from tui.gateway.clock import utc_now
 from tui.gateway.keys import list_every_key, list_keys
 from tui.gateway.rotation_records import Unfinished, unfinished
 from tui.gateway.schema import Key, Model, Team
+from tui.gateway.teams import every_team_name, team_names
 from tui.long_list import LongList
 from tui.startup import FEW, Session
 
@@ -61,6 +62,10 @@ class Workspace:
         """Whose `keys` are at hand, where that is not whom the session is about."""
         self.wanted: dict[str, tuple[Scope, str]] = {}
         """By mode what the next visit to that screen is to be about, and the mode that back leads to."""
+        self._team_names: dict[str, str] = {}
+        """Of teams that are not among `teams`, by id."""
+        self.counts: dict[str, int] = {}
+        """By mode how many rows that screen's list has, where it was read."""
         self.models: list[Model] | None = None
         self.models_at: datetime | None = None
 
@@ -78,7 +83,18 @@ class Workspace:
 
     def team_label(self, team_id: str | None) -> str:
         """What a person calls the team; its id where it is not at hand, "" for none."""
-        return next((team.label for team in self.teams if team.team_id == team_id), team_id or "")
+        known = next((team.label for team in self.teams if team.team_id == team_id), None)
+        return known or self._team_names.get(team_id or "", team_id or "")
+
+    def nameless_teams(self) -> set[str]:
+        """The teams of the keys at hand that nothing is known of but their ids."""
+        known = {team.team_id for team in self.teams} | self._team_names.keys()
+        return {key.team_id for key in self.keys if key.team_id and not key.team_alias} - known
+
+    async def name_teams(self, ids: Iterable[str] | None = None) -> None:
+        """Learn what people call these teams, or with None every team. Raises `GatewayError`."""
+        client, rights = self.session.client, self.session.rights
+        self._team_names |= await (every_team_name(client, rights) if ids is None else team_names(client, rights, ids))
 
     @property
     def keys(self) -> list[Key]:

@@ -113,7 +113,17 @@ async def test_a_gateway_that_goes_away_is_not_asked_for_each_of_the_rest(gatewa
         await app.press("y")
         text = await app.see("23 not begun")
         said = " ".join(" ".join(line.split("│")[1].split()) for line in text.splitlines() if line.count("│") == 2)
-        assert "may have been blocked all the same" in said
+        assert "So far it was not blocked." in said
+        assert len(asked(app, "/key/block")) == 4
+
+
+async def test_what_was_done_though_its_answer_was_lost_counts_as_done(gateway: DemoGateway) -> None:
+    async with running(gateway, user="ada", size=(80, 30)) as app:
+        gateway.intercept("POST", "/key/block", httpx.ReadError("cut"), times=-1, after=True)
+        await app.press("asterisk", "b")
+        await app.see("Block 27 keys?")
+        await app.press("y")
+        await app.see("4 blocked, 23 not begun")
         assert len(asked(app, "/key/block")) == 4
 
 

@@ -10,6 +10,7 @@ from textual.widgets import Input
 from tests.screens.driver import running
 from tui.demo import DemoGateway
 from tui.screens.keys import KeysScreen
+from tui.widgets.table import RecordTable
 
 NOW = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 
@@ -461,3 +462,29 @@ async def test_the_bar_does_not_promise_what_the_key_may_not_do(  # S44
 async def test_the_bar_says_rw_to_whoever_may_write(gateway: DemoGateway) -> None:
     async with running(gateway, user="ada") as app:
         assert "· RW ·" in app.text().splitlines()[0]
+
+
+async def test_a_list_without_the_focus_shows_no_cursor_and_keeps_its_warnings() -> None:
+    gateway = DemoGateway()
+    gateway.add_user(user_id="ada", user_role="internal_user")
+    for number in range(3):
+        gateway.add_key(key_alias=f"over-{number}", user_id="ada", spend=12.0, max_budget=10.0)
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await app.until(lambda: app.app.focused is not None and app.app.focused.id == "attention", "the focus")
+        table = app.app.screen.query_one("#keys", RecordTable)
+
+        def inks() -> list[tuple[str, str]]:
+            """Of the budgets in the list of all."""
+            found = []
+            for y in range(1, 4):
+                segments = [each for each in table.render_line(y) if "120 %" in each.text and each.style]
+                found += [(str(each.style.color), str(each.style.bgcolor)) for each in segments if each.style]
+            return found
+
+        assert len(inks()) == 3 and len(set(inks())) == 1, "one row looks as if there were no warning"
+        await app.press("tab")
+        assert len(set(inks())) == 2
+        await app.press("end")
+        assert table.cursor_row == 2
+        await app.press("home")
+        assert table.cursor_row == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -9,18 +10,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from textual import events
 
 from tests.screens.driver import Driver
+from tui import keymap, startup
 from tui.app import LitellmTui
-from tui.config import Settings
-from tui.credentials import HeldKey, Secret
+from tui.config import Config, Settings, load
+from tui.credentials import Credential, HeldKey, Secret
 from tui.demo import DemoGateway
+from tui.files import write_private
 from tui.gateway.paging import PAGE
 from tui.last_time import LONGEST_LINE, MOST_FILES, MOST_LINES, LastTime, Picture, Whose
 from tui.launch import Begun
 from tui.screens.connecting import Connecting
 from tui.screens.keys import KeysScreen
-from tui.startup import FEW
+from tui.startup import FEW, Session
 
 URL = "https://llm.example.com"
 NOW = datetime(2026, 11, 20, 10, 2, tzinfo=UTC)
@@ -53,7 +57,13 @@ def gate() -> Gate:
 
 @asynccontextmanager
 async def launched(
-    gate: Gate, where: Path, key: str = ADA, *, user: str | None = None, size: tuple[int, int] = (80, 24)
+    gate: Gate,
+    where: Path,
+    key: str = ADA,
+    *,
+    user: str | None = None,
+    size: tuple[int, int] = (80, 24),
+    config: Config | None = None,
 ) -> AsyncIterator[Driver]:
     """The app as `tui.launch` opens it, with `where` to remember in."""
     settings = Settings("p", URL, HeldKey(Secret(key)), user=user)
@@ -61,7 +71,7 @@ async def launched(
     begun = Begun(settings, transport, where)
     for _ in range(16):
         await asyncio.sleep(0)
-    app = LitellmTui(settings, transport=transport, clock=gate.demo.clock, begun=begun)
+    app = LitellmTui(settings, config=config, transport=transport, clock=gate.demo.clock, begun=begun)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Driver(app, pilot, gate.demo)
 
@@ -122,15 +132,136 @@ async def test_nothing_is_done_to_what_only_seems_to_be_there(gate: Gate, tmp_pa
         await app.see("ada-ci")
         for key in "dbzre":
             await app.press(key)
-            assert "Wait: still asking" in app.toasts()
+            await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
             app.app.clear_notifications()
         await app.press("j", "d")
-        assert "Wait: still asking" in app.toasts()
+        await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
         gate.open.set()
         await on_keys(app)
         await app.gone("ada-ci")
         assert isinstance(app.app.screen, KeysScreen), "no question was opened by what was pressed before"
     assert app.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("before", "key"), [("s", "d"), ("S", "enter"), ("R", "space"), ("1", "y"), ("A", "asterisk"), ("enter", "r")]
+)
+async def test_another_key_before_it_changes_nothing_of_that(gate: Gate, tmp_path: Path, before: str, key: str) -> None:
+    """What the list will show under the cursor then is another key than the one that was seen."""
+    await session(gate, tmp_path)
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-ci")
+        await app.press("j", before)
+        app.app.clear_notifications()
+        await app.press(key)
+        await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
+        gate.open.set()
+        await on_keys(app)
+        screen = app.app.screen
+        assert isinstance(screen, KeysScreen) and screen._marks == {}, "nothing was opened, nothing marked"
+
+
+async def test_keys_of_the_file_are_known_before_any_is_taken(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read them every screen is imported, while the list of last time is on screen already."""
+    path = tmp_path / "config.toml"
+    write_private(path, '[keys]\n"keys.delete" = "x"\n')
+    await session(gate, tmp_path)
+    gate.open.clear()
+    imported = threading.Event()
+    import_all = keymap.import_all
+    monkeypatch.setattr(keymap, "import_all", lambda: imported.wait() and import_all())
+    async with launched(gate, tmp_path, config=load(path, {})) as app:
+        await app.see("ada-ci")
+        await app.press("x")
+        imported.set()
+        await app.until(lambda: "Wait: still asking" in app.toasts(), "a word about it")
+        gate.open.set()
+        await on_keys(app)
+        assert isinstance(app.app.screen, KeysScreen) and not app.app._held
+
+
+async def test_ctrl_c_says_what_quits(gate: Gate, tmp_path: Path) -> None:
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("connecting to")
+        await app.press("ctrl+c")
+        assert app.toasts().strip().endswith("ctrl+q quits.")
+
+
+async def test_after_a_filter_that_was_typed_ahead_nothing_is_done_either(gate: Gate, tmp_path: Path) -> None:
+    await session(gate, tmp_path)
+    gate.demo.add_key(user_id="ada", key_alias="ada-laptop-new")
+    gate.open.clear()
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-laptop")
+        await app.press("slash", *"laptop", "space", "enter", "d")
+        await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
+        gate.open.set()
+        await on_keys(app)
+        assert isinstance(app.app.screen, KeysScreen)
+        assert "laptop " in app.text()
+
+
+async def test_a_key_in_the_moment_of_the_answer_is_for_the_old_list_too(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session is there, its screen is not drawn yet, and the terminal shows the list of last time."""
+    await session(gate, tmp_path)
+    gate.open.clear()
+    entered, go = asyncio.Event(), asyncio.Event()
+    enter = LitellmTui.enter
+
+    async def later(app: LitellmTui, session: Session) -> None:
+        entered.set()
+        await go.wait()
+        await enter(app, session)
+
+    monkeypatch.setattr(LitellmTui, "enter", later)
+    async with launched(gate, tmp_path) as app:
+        await app.see("ada-laptop")
+        gate.open.set()
+        await entered.wait()
+        # as a terminal sends it, while the app is busy
+        app.app.post_message(events.Key("d", "d"))
+        go.set()
+        await on_keys(app)
+        await app.until(lambda: not app.app._held and not app.app._holding, "no key that waits")
+        await app.pilot.pause()
+        assert isinstance(app.app.screen, KeysScreen), "no question about a key that was not seen there"
+        await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
+
+
+async def test_a_list_that_is_known_a_moment_late_is_shown_too(
+    gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that says the key may be ready at any time, also while the first frame is drawn."""
+    await session(gate, tmp_path)
+    gate.open.clear()
+    mounted, read = asyncio.Event(), asyncio.Event()
+    on_mount, drawn_first = Connecting.on_mount, Connecting._drawn_first
+
+    def mount(self: Connecting) -> None:
+        on_mount(self)
+        mounted.set()
+
+    async def draw(self: Connecting, begun: Begun) -> Session:
+        await read.wait()
+        return await drawn_first(self, begun)
+
+    async def read_key(_: Credential) -> Secret:
+        await mounted.wait()
+        asyncio.get_running_loop().call_later(0, read.set)
+        return Secret(ADA)
+
+    monkeypatch.setattr(Connecting, "on_mount", mount)
+    monkeypatch.setattr(Connecting, "_drawn_first", draw)
+    monkeypatch.setattr(startup, "read_key", read_key)
+    async with launched(gate, tmp_path) as app:
+        await app.see("asking")
+        assert "ada-laptop" in app.text()
 
 
 async def test_a_text_that_is_typed_ahead_loses_no_letter(gate: Gate, tmp_path: Path) -> None:
@@ -243,9 +374,8 @@ async def test_a_damaged_file_is_removed(gate: Gate, tmp_path: Path, content: by
 
 async def test_what_a_file_says_is_text(gate: Gate, tmp_path: Path) -> None:
     lines = ["[red]ada[/]\x1b[31m\u202e", "second\nthird"]
-    LastTime(tmp_path, URL, ADA).path.parent.mkdir(exist_ok=True)
     content = {"schema": 1, "at": NOW.isoformat(), "lines": lines}
-    LastTime(tmp_path, URL, ADA).picture_path.write_text(json.dumps(content))
+    write_private(LastTime(tmp_path, URL, ADA).picture_path, json.dumps(content))
     gate.open.clear()
     async with launched(gate, tmp_path) as app:
         screen = await app.see("[red]ada[/][31m")
@@ -288,3 +418,16 @@ async def test_without_a_folder_a_session_ends_as_ever(gate: Gate, tmp_path: Pat
         await on_keys(app)
         await app.press("q")
     assert app.app.return_code == 0
+
+
+async def test_a_secret_that_is_cut_at_the_edge_is_none_of_the_file_either(gate: Gate, tmp_path: Path) -> None:  # S3
+    """A master key of somebody's own making, and a key's secret, pasted as names that are wider than their column."""
+    master, pasted = "correct-horse-battery-staple-0123456789-abcdefgh", "sk-" + "pasted0" * 12
+    gate.demo.master_key = master
+    gate.demo.add_key(user_id="ada", key_alias=f"old {master}")
+    gate.demo.add_key(user_id="ada", key_alias=f"{'x' * 12} {pasted}")
+    await session(gate, tmp_path, master, user="ada")
+    picture = pictures(tmp_path, master, "ada")
+    assert picture is not None
+    text = "\n".join(picture.lines)
+    assert "old " in text and "correct-horse" not in text and "pasted0" not in text

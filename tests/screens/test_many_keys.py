@@ -192,7 +192,8 @@ async def test_sorting_goes_through_what_the_server_can_and_says_so(gateway: Dem
             await app.see(words)
             orders.append(listings(app)[-1].get("sort_by"))
         assert orders[:2] == ["key_alias", "spend"]
-        assert "LiteLLM sorts by created, alias and spend alone. A reads all 1,200 keys" in app.toasts()
+        words = "LiteLLM sorts by created, alias and spend alone. A reads all 1,200 keys"
+        await app.until(lambda: words in app.toasts(), "the words")
         await app.press("s", "S")
         await app.see("by alias, Z to A")
         assert "prod-1200" in app.text()
@@ -242,6 +243,70 @@ async def test_an_older_release_says_what_it_cannot_and_the_way_out() -> None:  
         await app.press("enter", "A")
         await app.see("1–25 of 25")
         assert "whole aliases" not in app.text()
+
+
+def many_teams(version: str = "1.108.0") -> DemoGateway:
+    """The company with 130 teams more, of which the start reads the first 100 by name; key 1199 is of the last one."""
+    gateway = company(version)
+    for number in range(130):
+        gateway.add_team(f"id-{number:03}", team_alias=f"Team {number:03}")
+    newest = {str(key["key_alias"]): key for key in gateway.keys.values()}
+    newest["dev-1199"]["team_id"] = newest["dev-1198"]["team_id"] = "id-129"
+    newest["dev-1197"]["team_id"] = "deleted-team"
+    return gateway
+
+
+def team_questions(gateway: DemoGateway) -> list[str]:
+    """The ids of teams that were asked for one by one."""
+    return [str(call.params["team_id"]) for call in gateway.calls if call.params.get("team_id") and "team" in call.path]
+
+
+async def test_the_teams_of_the_keys_on_the_page_have_names_and_are_asked_for_once() -> None:
+    gateway = many_teams()
+    async with running(gateway, size=(140, 30)) as app:
+        await app.see("Team 129")
+        assert "deleted-team" in app.row("dev-1197") and "id-129" not in app.text()
+        assert sorted(team_questions(gateway)) == ["deleted-team", "id-129"]
+        await app.press("G", "g")
+        await app.see("dev-1199")
+        await app.press("R")
+        await app.pilot.pause()
+        assert "Team 129" in app.row("dev-1199")
+        assert len(team_questions(gateway)) == 2
+
+
+async def test_no_team_is_asked_for_where_no_column_shows_it() -> None:
+    gateway = many_teams()
+    async with running(gateway, size=(80, 24)) as app:
+        await app.see("dev-1199")
+        await app.press("G")
+        await app.see("1,101–1,200")
+        assert team_questions(gateway) == []
+        await app.pilot.resize_terminal(140, 30)
+        await app.press("g")
+        await app.see("Team 129")
+
+
+async def test_of_all_keys_those_of_a_team_are_found_by_its_name() -> None:
+    async with running(many_teams()) as app:
+        await read_all(app)
+        await find(app, "team 129")
+        await app.see("of 2 ·")
+        assert "dev-1199" in app.text()
+
+
+async def test_names_of_teams_that_cannot_be_read_leave_ids_and_no_complaint() -> None:
+    gateway = many_teams()
+    async with running(gateway, size=(140, 30), wait=False) as app:
+
+        async def refuse(request: httpx.Request) -> httpx.Response | None:
+            return httpx.Response(500, json={}) if "team_id" in request.url.params else None
+
+        gateway.intercept("GET", "/v2/team/list", refuse, times=-1)
+        await app.see("id-129")
+        await app.until(lambda: len(team_questions(gateway)) >= 1, "the question")
+        await app.pilot.pause()
+        assert "id-129" in app.row("dev-1199") and not app.toasts()
 
 
 async def test_whose_a_user_a_team_and_back(gateway: DemoGateway) -> None:
@@ -308,7 +373,7 @@ async def test_marks_by_condition_after_saying_how_many(gateway: DemoGateway) ->
         assert "marked" not in app.text()
         await app.press("enter")
         await app.see("40 marked")
-        assert "40 marked: expired." in app.toasts()
+        await app.until(lambda: "40 marked: expired." in app.toasts(), "the words")
 
 
 async def test_after_an_action_all_keys_stay_in_memory_and_are_right(gateway: DemoGateway) -> None:

@@ -173,7 +173,7 @@ async def test_the_server_sorts_by_what_it_can_and_the_rest_is_said() -> None:
         await opened(app, "4", "1–100 of 1,051")
         await app.press("s")
         await app.until(lambda: "LiteLLM sorts users by user, name, role, spend and created alone" in app.toasts())
-        assert "A reads all 1,051 users once" in app.toasts()
+        await app.until(lambda: "A reads all 1,051 users once" in app.toasts(), "the words")
         for column in ("name", "role", "spend, falling", "user"):
             await app.see(f"by {column}")
             if column == "spend, falling":
@@ -219,7 +219,8 @@ async def test_reading_all_is_stopped() -> None:
         await app.see("0 of 1,051 users, esc stops")
         await app.press("escape")
         await app.gone("esc stops")
-        assert "are not kept" in app.toasts() and "1–100 of 1,051" in app.text()
+        await app.until(lambda: "are not kept" in app.toasts(), "the words")
+        assert "1–100 of 1,051" in app.text()
         release.set()
 
 
@@ -275,7 +276,7 @@ async def test_first_load_then_nothing_and_no_match() -> None:
         await app.press("4")
         await app.see("reading users …")
         await app.press("i")
-        assert "still being read" in app.toasts()
+        await app.until(lambda: "still being read" in app.toasts(), "the words")
         release.set()
         await app.see("1 user ·")
         await opened(app, "5", "No teams: this gateway has none.")
@@ -455,7 +456,7 @@ async def test_what_is_known_of_a_user_and_of_a_team(small: DemoGateway, copied:
         assert "$0.00 of $100.00 in this team" in app.row("ada@example.com  ")
         assert "claude-sonnet-4-5, gemini-2.5-pro" in app.text()
         await app.press("enter")
-        await app.see("team research: 1 key. esc clears")
+        await app.see("team research: 1 key. esc goes back to")
 
 
 async def test_who_is_gone_by_now(small: DemoGateway) -> None:  # S4
@@ -512,3 +513,27 @@ async def test_everyone_s_keys_name_their_owner_before_their_models() -> None:
         assert "Owner" in app.row("Alias") and "u0002" in app.row("theirs-0")
     async with running(gateway, user="u0002", size=(80, 24)) as app:
         assert "Owner" not in app.row("Alias") and "Models" in app.row("Alias")
+
+
+async def test_the_tabs_say_how_many_there_are_once_they_were_read() -> None:
+    async with running(company()) as app:
+        assert "4 Users │ 5 Teams" in app.text()
+        await app.press("4")
+        await app.see("4 Users 1,051 │ 5 Teams")
+        await app.press("5")
+        await app.see("4 Users 1,051 │ 5 Teams 620")
+        # a search is of some, the tab is of all
+        await app.press("slash", "6")
+        await app.see("“6”")
+        assert "5 Teams 620" in app.text()
+        await app.press("escape", "1")
+        await app.see("4 Users 1,051 │ 5 Teams 620")
+
+
+async def test_where_the_tabs_have_no_room_the_other_screens_give_way() -> None:
+    async with running(company(), size=(56, 20)) as app:
+        await app.press("4")
+        await app.see("of 1,051")
+        await app.press("5")
+        await app.see("of 620")
+        assert "│ 4 Users │ 5 Teams" in app.text().splitlines()[1]

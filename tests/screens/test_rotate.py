@@ -359,6 +359,51 @@ async def test_several_of_which_none_can_be_rotated_make_nothing(gateway: DemoGa
         assert app.writes() == [] and "ctrl+s" in app.text()
 
 
+async def test_several_left_alone_stay_marked_and_nothing_is_asked(gateway: DemoGateway, tmp_path: Path) -> None:
+    async with running(gateway, user="ada", size=(100, 30)) as app:
+        await app.press("asterisk")
+        await app.see("2 marked")
+        calls = len(gateway.calls)
+        await app.press("r")
+        await app.see("Rotate 2 keys")
+        await app.press("escape")
+        await app.gone("Rotate 2 keys")
+        assert "2 marked" in app.text() and len(gateway.calls) == calls
+        # what has begun is read anew, and is not marked for a second time
+        await app.press("r")
+        await app.see("Rotate 2 keys")
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / ".env")
+        await app.press("ctrl+s")
+        await app.see("I have them")
+        await app.press("escape")
+        await app.see("rotation unfinished")
+        assert "marked" not in app.text()
+
+
+async def test_of_very_many_as_many_as_somebody_reads_are_named(tmp_path: Path) -> None:
+    gateway = DemoGateway()
+    gateway.add_user(user_id="ada", user_role="internal_user")
+    for number in range(250):
+        end = (datetime.now(UTC) - timedelta(days=1)) if number >= 230 else None
+        gateway.add_key(key_alias=f"key-{number:03}", user_id="ada", expires=end)
+    async with running(gateway, user="ada", size=(100, 50)) as app:
+        refused = httpx.Response(400, json={"error": {"message": "no more", "type": "x"}})
+        gateway.intercept("POST", "/key/generate", refused)
+        await app.press("tab", "asterisk", "r")
+        await app.see("230 of 250 will be rotated")
+        await app.press(*["pagedown"] * 40)
+        await app.see("and 50 more, 20 of them left out")
+        assert "key-199" in app.text() and "key-200" not in app.text()
+        app.app.screen.query_one("#path", Input).value = str(tmp_path / ".env")
+        await app.press("ctrl+s")
+        await app.until(lambda: "not begun" in app.text() or ": left out" in app.text(), "the end")
+        await app.press("pageup", "pageup")
+        await app.see("✘ key-000: no more")
+        await app.see("and 209 more: not begun")
+        await app.press("pagedown", "pagedown")
+        await app.see("key-249: left out")
+
+
 async def finish_dialog(app: Driver) -> None:
     await open_rotation(app)
     await app.press("ctrl+s")

@@ -1,7 +1,12 @@
 """A key that is known from last time: one round of calls, and nothing of what was guessed is believed."""
 
 import asyncio
+import gc
 import json
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ from tui.config import Settings
 from tui.credentials import EnvKey, Secret
 from tui.demo import DemoGateway
 from tui.gateway.errors import Unauthorized
-from tui.last_time import LastTime, Whose
+from tui.last_time import LONGEST_LINE, MOST_LINES, LastTime, Picture, Whose
 from tui.startup import Session
 
 URL = "https://llm.example.com"
@@ -133,3 +138,112 @@ async def test_a_damaged_file_is_as_none(gateway: DemoGateway, tmp_path: Path, c
 async def test_without_a_folder_a_start_goes_on(gateway: DemoGateway, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     assert (await start(gateway, "sk-ada-0123456789abcdef", tmp_path / "taken" / "keys")).user_id == "ada"
+
+
+async def test_a_key_that_may_not_read_itself_any_more_leaves_nothing_running(  # S44
+    gateway: DemoGateway, tmp_path: Path
+) -> None:
+    key = "sk-ada-0123456789abcdef"
+    await start(gateway, key, tmp_path)
+    for row in gateway.keys.values():
+        row["allowed_routes"] = ["llm_api_routes"]
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    session = await start(gateway, key, tmp_path)
+    assert session.caller.narrow
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    del session
+    gc.collect()
+    assert complaints == []
+
+
+LAST = Picture(datetime(2026, 11, 20, tzinfo=UTC), ("ada-laptop",))
+
+
+def known(where: Path) -> LastTime:
+    last = LastTime(where, URL, "sk-ada-0123456789abcdef")
+    last.keep(Whose("ada"))
+    last.keep_picture(LAST)
+    assert (last.read(), last.picture()) == (Whose("ada"), LAST)
+    return last
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
+def folder_of_that_name(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+    (path / "in it").touch()
+
+
+def link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def for_everyone_to_change(path: Path) -> None:
+    path.chmod(0o666)
+
+
+def link_to_another(path: Path) -> None:
+    path.rename(path.with_suffix(".mine"))
+    path.symlink_to(path.with_suffix(".mine"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files")
+@pytest.mark.parametrize(
+    "replace", [pipe, folder_of_that_name, link_to_itself, for_everyone_to_change, link_to_another]
+)
+def test_what_is_no_private_file_of_ours_is_as_none(tmp_path: Path, replace: Callable[[Path], None]) -> None:
+    last = known(tmp_path / "keys")
+    for path in (last.path, last.picture_path):
+        replace(path)
+    found: list[object] = []
+    # a daemon: opening a pipe that nobody writes to would never end
+    reader = threading.Thread(target=lambda: found.extend([last.read(), last.picture()]), daemon=True)
+    reader.start()
+    reader.join(20)
+    assert found == [None, None]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no such files")
+@pytest.mark.parametrize("replace", [pipe, folder_of_that_name, link_to_itself, for_everyone_to_change])
+def test_whatever_is_in_the_way_of_a_file_a_start_goes_on(tmp_path: Path, replace: Callable[[Path], None]) -> None:
+    last = known(tmp_path / "keys")
+    for path in (last.path, last.picture_path):
+        replace(path)
+    last.keep(Whose("bob"))
+    last.keep_picture(LAST)
+    last.forget_picture()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no links")
+def test_nothing_is_written_where_a_link_leads(tmp_path: Path) -> None:
+    last = known(tmp_path / "keys")
+    mine = tmp_path / "mine"
+    mine.write_text("a person's own")
+    for path in (last.path, last.picture_path):
+        path.unlink()
+        path.symlink_to(mine)
+    last.keep(Whose("bob"))
+    last.keep_picture(LAST)
+    assert mine.read_text() == "a person's own"
+    assert (last.read(), last.picture()) == (Whose("bob"), LAST)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-11-20", ""])
+def test_a_time_that_no_clock_shows_is_as_none(tmp_path: Path, at: str) -> None:
+    last = known(tmp_path)
+    last.picture_path.write_text(json.dumps({"schema": 1, "at": at, "lines": ["ada-old"]}))
+    assert last.picture() is None and not last.picture_path.exists()
+
+
+def test_more_lines_than_are_written_are_not_read(tmp_path: Path) -> None:
+    last = known(tmp_path)
+    lines = ["x" * (LONGEST_LINE * 2)] + [""] * 20_000
+    last.picture_path.write_text(json.dumps({"schema": 1, "at": LAST.at.isoformat(), "lines": lines}))
+    picture = last.picture()
+    assert picture is not None and len(picture.lines) == MOST_LINES and len(picture.lines[0]) == LONGEST_LINE

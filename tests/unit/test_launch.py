@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tui.credentials import AskError, AskKey, EnvKey, Secret
 from tui.demo import DemoGateway
 from tui.gateway.errors import Unauthorized
 from tui.launch import Begun
+from tui.lookups import look_up_in_daemons
 
 NOT_AT_THE_START = {
     "keyring",
@@ -40,7 +43,7 @@ NOT_AT_THE_START = {
 """What a launch can do without until somebody asks for it."""
 
 
-def in_python(code: str, *args: str) -> list[str]:
+def in_python(code: str, *args: str, **more: str) -> list[str]:
     """What a process of its own prints: here everything may be imported already."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("LITELLM", "TEXTUAL"))}
     done = subprocess.run(
@@ -48,7 +51,7 @@ def in_python(code: str, *args: str) -> list[str]:
         capture_output=True,
         text=True,
         timeout=60,
-        env={**env, "XDG_CONFIG_HOME": "/nonexistent"},
+        env={**env, "XDG_CONFIG_HOME": "/nonexistent", **more},
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -85,6 +88,56 @@ except FarEnough:
     key.write_text("sk-launch-0123456789\n")
     key.chmod(0o600)
     assert in_python(code, str(key)) == ["/health/readiness", "/key/info", "/public/model_hub/info", "stopped"]
+
+
+def test_nobody_waits_for_dns_that_does_not_answer(tmp_path: Path) -> None:
+    """Neither the first frame, on a machine of few threads, nor the shell's prompt after the end."""
+    code = """
+import os, socket, sys, threading
+from pathlib import Path
+os.cpu_count = os.process_cpu_count = lambda: 1
+hanging = []
+def never(*args, **kwargs):
+    hanging.append(args)
+    threading.Event().wait()
+socket.getaddrinfo = never
+class FarEnough(Exception): pass
+class Gate:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tui.app":
+            print(len(hanging) > 0)
+            raise FarEnough
+sys.meta_path.insert(0, Gate())
+from tui import last_time
+from tui.config import Config, Settings, Flags
+from tui.credentials import HeldKey, Secret
+from tui.launch import run
+from tui.terminal import Terminal
+url, key = "http://llm.example.com", "sk-launch-0123456789"
+# all calls go out at once then, each with a name to look up
+last_time.LastTime(last_time.folder(), url, key).keep(last_time.Whose("ada"))
+try:
+    run(Settings("p", url, HeldKey(Secret(key))), Config(Path("none")), Flags(), Terminal())
+except FarEnough:
+    print("stopped")
+"""
+    assert in_python(code, XDG_CACHE_HOME=str(tmp_path)) == ["True", "stopped"]
+
+
+async def test_names_are_looked_up_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_up_in_daemons(asyncio.get_running_loop())
+    found = await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
+    assert found == socket.getaddrinfo("127.0.0.1", 80, type=socket.SOCK_STREAM)
+    with pytest.raises(socket.gaierror):
+        await asyncio.get_running_loop().getaddrinfo("127.0.0.1", "no such service")
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: answer.wait() and found)
+    lost = asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80))
+    kept = asyncio.ensure_future(asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80))
+    await asyncio.sleep(0)
+    lost.cancel()
+    answer.set()
+    assert await kept == found and lost.cancelled()
 
 
 def test_what_nobody_has_asked_for_is_not_imported() -> None:

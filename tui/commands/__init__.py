@@ -15,6 +15,7 @@ from tui.credentials import AskKey, CredentialError, HeldKey, ask_key
 from tui.gateway.clock import utc_now
 from tui.gateway.errors import GatewayError
 from tui.gateway.redaction import printable, redact
+from tui.lookups import look_up_in_daemons
 from tui.startup import Session, demo, explain, start
 
 Clock = Callable[[], datetime]
@@ -36,7 +37,7 @@ def run_command(args: argparse.Namespace, settings: Settings, config: Config | N
     try:
         if asked:
             settings = replace(settings, credential=HeldKey(ask_key(settings.host)))
-        return asyncio.run(run(args, settings, transport, clock, config))
+        return asyncio.run(_started(args, settings, transport, clock, config))
     except Refused as error:
         say(str(error))
     except CredentialError as error:
@@ -47,6 +48,17 @@ def run_command(args: argparse.Namespace, settings: Settings, config: Config | N
     except GatewayError as error:
         _say_why(error, settings)
     return 1
+
+
+async def _started(
+    args: argparse.Namespace,
+    settings: Settings,
+    transport: httpx.AsyncBaseTransport | None,
+    clock: Clock,
+    config: Config | None,
+) -> int:
+    look_up_in_daemons(asyncio.get_running_loop())
+    return await run(args, settings, transport, clock, config)
 
 
 async def run(

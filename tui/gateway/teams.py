@@ -1,7 +1,7 @@
 """Teams of the gateway, read only (S14)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tui.gateway import paging
@@ -88,6 +88,8 @@ async def find_teams(client: Client, rights: Rights, text: str, *, limit: int = 
     return Found(rows[:size], more)
 
 
+NAMES_AT_ONCE = 4
+"""Names of teams that are asked for side by side."""
 SORTS = {"id": "team_id", "alias": "team_alias", "created": "created_at"}
 """What every release sorts teams by, under this program's names; any other is ignored, spend and budget too."""
 
@@ -108,6 +110,37 @@ def team_pages(client: Client, rights: Rights, *, sort: str = "alias", descendin
         return len(every), every[number * paging.PAGE : (number + 1) * paging.PAGE]
 
     return Pages(ask if rights.admin or rights.server.at_least(1, 83) else slice_of_all)
+
+
+async def team_names(client: Client, rights: Rights, ids: Iterable[str]) -> dict[str, str]:
+    """What people call these teams, by id; the id itself where there is no such team. A call for each.
+
+    For those who see everyone (S44). {} for a viewer before 1.83, who is not given them one by one. Raises one of
+    `GatewayError`'s kinds.
+    """
+    if not rights.admin and not rights.server.at_least(1, 83):
+        return {}
+    names: dict[str, str] = {}
+    waiting = iter(sorted(set(ids)))
+
+    async def ask() -> None:
+        for id in waiting:
+            found = await _page(client, 1, {"team_id": id})
+            names[id] = next((team.label for team in found.rows if team.team_id == id), id)
+
+    await asyncio.gather(*(ask() for _ in range(NAMES_AT_ONCE)))
+    return names
+
+
+async def every_team_name(client: Client, rights: Rights) -> dict[str, str]:
+    """What people call each team there is, by id; as `team_names`, in pages."""
+    if not rights.admin and not rights.server.at_least(1, 83):
+        return {}
+    pages, names, first = team_pages(client, rights), dict[str, str](), 0
+    while found := await pages.read(first, NAMES_AT_ONCE * paging.PAGE if first else paging.PAGE, ahead=False):
+        names |= {team.team_id: team.label for team in found}
+        first += len(found)
+    return names
 
 
 async def _page(client: Client, size: int, filters: Mapping[str, str]) -> Found[Team]:

@@ -1,6 +1,6 @@
 """What the keys, models and usage screens share: the bars, the status line, and unavailable actions with reasons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.text import Text
@@ -250,8 +250,18 @@ class MainScreen(Screen[None]):
         right = Text(f"{harmless(session.about)} · {harmless(role)} · ")
         right.append(*_may(session.rights))
         right.append(f" · {self.data_age()} ")
-        tabs = Text(" ")
-        counts = {"keys": self.workspace.key_count, "models": len(self.workspace.models or []) or None}
+        counts = {
+            **self.workspace.counts,
+            "keys": self.workspace.key_count,
+            "models": len(self.workspace.models or []) or None,
+        }
+        tabs = self._tabs(counts)
+        if tabs.cell_len > self.app.size.width:
+            tabs = self._tabs({"keys": counts["keys"]})
+        return left, right, tabs
+
+    def _tabs(self, counts: Mapping[str, int | None]) -> Text:
+        tabs, session = Text(" "), self.workspace.session
         for mode, title in MODES:
             if why_not_there(session, mode):
                 continue
@@ -261,4 +271,4 @@ class MainScreen(Screen[None]):
             tabs.append(
                 f"{keymap.key(f'app.{mode}')} {title}{count}", style="bold reverse" if mode == self.mode else ""
             )
-        return left, right, tabs
+        return tabs

@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 UNASKED = (EnvKey, FileKey, HeldKey)
 """Keys that can be read again without asking: a command or a keyring may put up a question of its own."""
-ACTING = ("edit", "rotate", "finish", "undo", "block", "reset-spend", "delete")
-"""What changes the key under the cursor, by the names of the keys screen's actions."""
-MOVING = {"j", "k", "g", "G", "up", "down", "pageup", "pagedown", "home", "end", "tab", "ctrl+d", "ctrl+u", "space"}
-"""Keys after which a letter is still none of a text."""
+ACTING = (
+    "open", "edit", "rotate", "finish", "undo", "block", "reset-spend", "delete", "copy", "mark", "mark-all",
+)  # fmt: skip
+"""What is meant for the rows that are seen, by the names of the keys screen's actions."""
 
 
 class Connecting(Screen[Session | None]):
@@ -97,7 +97,7 @@ class Connecting(Screen[Session | None]):
         self.tries.begin()
         self._set_alarm()
         # what is typed now is for the screen that is to come
-        self.tui.hold()
+        self.tui.hold(self.may_wait)
         self.query_one("#trouble").display = False
         self._say_how_to_quit()
         self._said("starting")
@@ -128,18 +128,23 @@ class Connecting(Screen[Session | None]):
         line.show(Text())
 
     def may_wait(self, key: str, before: Sequence[str]) -> bool:
-        """Whether a key may wait for the list that is asked for: not one that would change what only seems to be under
-        the cursor. A letter of a text that is typed ahead may."""
-        if not self._as_of or not MOVING.issuperset(before) or key not in self._acting():
+        """Whether a key may wait for the list that is asked for: not one that is meant for a row of the list of last
+        time, since another key may be there in the new one. A letter of a text that is typed ahead may."""
+        if not self._as_of or self._in_text(key, before) or key not in self._keys_of(*ACTING):
             return True
         self.tui.tell(f"Wait: still asking. These are the keys as of {self._as_of}.", severity="warning")
         return False
 
-    def _acting(self) -> set[str]:
+    def _in_text(self, key: str, before: Sequence[str]) -> bool:
+        filters = self._keys_of("filter")
+        begins = [at for at, each in enumerate(before) if each in filters]
+        return bool(begins) and "enter" not in before[begins[-1] :]
+
+    def _keys_of(self, *actions: str) -> set[str]:
         from tui.screens.keys import KeysScreen
 
         found = [each for each in KeysScreen.BINDINGS if isinstance(each, Binding)]
-        wanted = {f"keys.{name}" for name in ACTING}
+        wanted = {f"keys.{name}" for name in actions}
         return {each.key for one in found if one.id in wanted for each in keymap.mapped(self.app, one)}
 
     def _said(self, step: str) -> None:
@@ -177,6 +182,9 @@ class Connecting(Screen[Session | None]):
             await asyncio.to_thread(keymap.import_all)
             self.tui.use_configured_keys()
             self._say_how_to_quit()
+        if begun.picture is not None and not self._as_of:
+            self._recall(begun.picture)
+        self.tui.ask_again()
         # the screen that comes next, while the gateway thinks
         ahead = asyncio.to_thread(import_module, "tui.screens.keys")
         session, _ = await asyncio.gather(begun.session(self._said, self._recall), ahead)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len
@@ -30,6 +31,7 @@ from tui.screens.key_rows import ATTENTION, COLUMNS, EVERYONES, NEEDED, key_row,
 from tui.screens.key_text import SORTS
 from tui.screens.mark_by import MarkBy, conditions
 from tui.widgets.bars import Hints, Line, TopBar
+from tui.widgets.paged_table import PagedTable
 from tui.widgets.table import RecordTable, next_sort, sort_key
 from tui.workspace import Workspace
 
@@ -49,53 +51,6 @@ _ORDER = {
     "used": ("longest ago first", "latest first"),
 }
 Cursor = Literal["first", "last", "stay"]
-
-
-class KeyTable(RecordTable):
-    """The list of all keys. Of a long one a page is shown, and what goes beyond its ends goes to another page."""
-
-    in_pages = False
-
-    class Ends(Message):
-        """The very first or the very last key is wanted."""
-
-        def __init__(self, table: "KeyTable", last: bool) -> None:
-            super().__init__()
-            self.table = table
-            self.last = last
-
-        @property
-        def control(self) -> "KeyTable":
-            """The table."""
-            return self.table
-
-    def action_page_down(self) -> None:
-        """A screen further; from the last row to the next page."""
-        if self.in_pages and self.cursor_row >= self.row_count - 1:
-            self.post_message(self.Left(self, down=True))
-        else:
-            super().action_page_down()
-
-    def action_page_up(self) -> None:
-        """A screen back; from the first row to the page before."""
-        if self.in_pages and self.cursor_row <= 0:
-            self.post_message(self.Left(self, down=False))
-        else:
-            super().action_page_up()
-
-    def action_scroll_top(self) -> None:
-        """The first key of all."""
-        if self.in_pages:
-            self.post_message(self.Ends(self, last=False))
-        else:
-            super().action_scroll_top()
-
-    def action_scroll_bottom(self) -> None:
-        """The last key of all."""
-        if self.in_pages:
-            self.post_message(self.Ends(self, last=True))
-        else:
-            super().action_scroll_bottom()
 
 
 class KeyList(MainScreen):
@@ -129,6 +84,9 @@ class KeyList(MainScreen):
             super().__init__()
             self.long, self.everything, self.then = long, everything, then
 
+    class Named(Message):
+        """The names of teams were learned."""
+
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self._marks: dict[str, AnyKey] = {}
@@ -145,6 +103,8 @@ class KeyList(MainScreen):
         self._rest = False, 0
         """Whether any key that needs a person is drawn, and how many more there are than lines for them."""
         self._told_of_orders = False
+        self._asked_names: set[str] = set()
+        """Teams whose names were asked for."""
 
     def compose_body(self) -> Iterable[Widget]:
         """Attention, filter, all keys."""
@@ -155,7 +115,7 @@ class KeyList(MainScreen):
         yield field
         yield Line(id="filtered")
         yield Line(id="place")
-        yield KeyTable(EVERYONES if self.workspace.session.everyone else COLUMNS, id="keys")
+        yield PagedTable(EVERYONES if self.workspace.session.everyone else COLUMNS, id="keys")
         yield Line(id="empty", classes="empty")
 
     def on_mount(self) -> None:
@@ -165,6 +125,7 @@ class KeyList(MainScreen):
         if refused:
             self.set_status(refused, bad=True)
         (self._attention if self._attention.row_count else self._all).focus()
+        self.call_after_refresh(self._name_teams)
 
     # What is drawn
 
@@ -173,8 +134,8 @@ class KeyList(MainScreen):
         return self.query_one("#attention", RecordTable)
 
     @property
-    def _all(self) -> KeyTable:
-        return self.query_one("#keys", KeyTable)
+    def _all(self) -> PagedTable:
+        return self.query_one("#keys", PagedTable)
 
     @property
     def _everything(self) -> Everything | None:
@@ -264,7 +225,7 @@ class KeyList(MainScreen):
         """Between the lists: how many more need a person, or what it takes to know."""
         long = self.workspace.long
         self._rest = any_rows, rest
-        words = f"{rest:,} more need attention" if rest > 0 else ""
+        words = f"{rest:,} more need{'s' if rest == 1 else ''} attention" if rest > 0 else ""
         if self._read:
             words = f"reading all: {self._read[0]:,} of {self._read[1]:,} keys, {keymap.key('keys.back')} stops"
         elif long and self._everything is None:
@@ -290,6 +251,7 @@ class KeyList(MainScreen):
         """Heights and the rule depend on the size."""
         if self.is_mounted:
             self.draw()
+            self._name_teams()
 
     def _say_filtered(self, shown: list[Key]) -> None:
         """What narrows the list, and what an action would go to, in words."""
@@ -308,7 +270,8 @@ class KeyList(MainScreen):
             words.append(f"{len(self._marks):,} marked" + (f", {hidden:,} of them {beside}" if hidden else ""))
         line = self.query_one("#filtered", Line)
         line.display = bool(words)
-        line.show(Text(f" {' · '.join(words)}. {keymap.key('keys.back')} clears." if words else "", style=look.GOOD))
+        does = self.back_to if self._whose and not self._marks and not self._needle else "clears"
+        line.show(Text(f" {' · '.join(words)}. {keymap.key('keys.back')} {does}." if words else "", style=look.GOOD))
 
     def _say_place(self) -> None:
         """Where in a long list this is, in which order, and what is being read."""
@@ -335,8 +298,15 @@ class KeyList(MainScreen):
         place = f"page {page.first // PAGE + 1:,} of {page.last_first // PAGE + 1:,}"
         if page.total > PAGE and cell_len(" · ".join([*words, place])) < room:
             words.append(place)
+        if self._whose and view.scope == self._view().scope:
+            words.append(f"{keymap.key('keys.back')} {self.back_to}")
         said = fit(f" {' · '.join(words)}", room)
         line.show(Text(f"{said}{' ' * (room - cell_len(said))}{reading}", style=look.DIM, no_wrap=True))
+
+    @property
+    def back_to(self) -> str:
+        """What leaving the keys of one user or team does, after the name of its key."""
+        return "clears"
 
     def _say_empty(self, any_shown: bool) -> None:
         line = self.query_one("#empty", Line)
@@ -432,8 +402,8 @@ class KeyList(MainScreen):
             self._attention.focus()
         self.refresh_bars()
 
-    @on(KeyTable.Ends)
-    def on_ends(self, event: KeyTable.Ends) -> None:
+    @on(PagedTable.Ends)
+    def on_ends(self, event: PagedTable.Ends) -> None:
         """The first or the last page."""
         long = self.workspace.long
         if long is None:
@@ -707,10 +677,34 @@ class KeyList(MainScreen):
         unstable = long.listing.why_unstable(long.view.query) if event.page.total > PAGE else None
         self.set_status(unstable or "" if self._everything is None else "")
         self.draw()
+        self._name_teams()
         self._put_cursor(event.cursor)
         if not self.query_one("#filter").has_focus:
             # the page that is wanted now comes first, and while somebody types nobody turns pages
             self.call_after_refresh(long.fetch_ahead)
+
+    def _name_teams(self) -> None:
+        """A long list's start knows the first teams alone: ask for the names of the others that are in sight."""
+        if self.workspace.long is None or "team" not in self._all.visible_columns:
+            return
+        if missing := self.workspace.nameless_teams() - self._asked_names:
+            self._asked_names |= missing
+            self._ask_names(missing)
+
+    @work(group="names")
+    async def _ask_names(self, ids: set[str]) -> None:
+        try:
+            await self.workspace.name_teams(ids)
+        except GatewayError:
+            # the ids stay, and another page asks again
+            self._asked_names -= ids
+        else:
+            self.post_message(self.Named())
+
+    @on(Named)
+    def on_named(self) -> None:
+        """Draw the names."""
+        self.draw()
 
     def changed(self, hashes: Iterable[str] = ()) -> None:
         """These keys were changed by an action: bring the lists up to date."""
@@ -759,6 +753,9 @@ class KeyList(MainScreen):
 
         try:
             await self.workspace.session.check_rights()
+            with suppress(GatewayError):
+                # a filter finds keys by the name of their team too
+                await self.workspace.name_teams()
             everything = await long.read_all(progress)
         except GatewayError as error:
             self._read = None

@@ -22,17 +22,17 @@ COLUMNS = (
     Column("spend", "Spend", 8, right=True, drop=1),
     Column("budget", "Budget", 18, drop=2),
     Column("expires", "Expires", 15),
-    Column("models", "Models", 10, drop=3, grow=True),
-    Column("team", "Team", 12, drop=5),
-    Column("owner", "Owner", 18, drop=6),
+    Column("models", "Models", 10, drop=3, grow=True, most=30),
+    Column("team", "Team", 12, drop=5, grow=True, most=20),
+    Column("owner", "Owner", 18, drop=6, grow=True, most=30),
     Column("used", "Last used", 10, drop=7),
     Column("limits", "Limits", 18, drop=8),
     Column("created", "Created", 10, drop=9),
 )
 _OTHERS = {
-    "owner": Column("owner", "Owner", 11, drop=3, grow=True, most=24),
-    "team": Column("team", "Team", 12, drop=4),
-    "models": Column("models", "Models", 10, drop=5, grow=True),
+    "owner": Column("owner", "Owner", 11, drop=3, grow=True, most=30),
+    "team": Column("team", "Team", 12, drop=4, grow=True, most=20),
+    "models": Column("models", "Models", 10, drop=5, grow=True, most=20),
 }
 EVERYONES = tuple(_OTHERS.get(column.id, column) for column in COLUMNS)
 """The same for everyone's keys, of which the first question is whose they are."""

@@ -156,6 +156,11 @@ class KeysScreen(KeyList):
             self._came_from = ""
             self.run_worker(self.tui.action_go(came_from), group="go")
 
+    @property
+    def back_to(self) -> str:
+        """Back to where another screen has led from, where one has."""
+        return f"goes back to {self._came_from}" if self._came_from else super().back_to
+
     def _about(self, whose: "Scope | None") -> None:
         """Of a session about one user, the keys of others have to be read first."""
         self._came_from = ""
@@ -464,7 +469,7 @@ class KeysScreen(KeyList):
         own = session.caller.key
         lines = [
             "Every call with it fails from now on." if len(chosen) == 1 else "Every call with them fails from now on.",
-            "This cannot be undone. Its usage stays in the statistics.",
+            f"This cannot be undone. {'Its' if len(chosen) == 1 else 'Their'} usage stays in the statistics.",
         ]
         if own is not None and any(key.hash == own.hash for key in chosen):
             lines.insert(0, f"{own.label} is the key of THIS session: without it nothing more can be done here.")
@@ -525,7 +530,9 @@ class KeysScreen(KeyList):
                 except Unreachable as error:
                     # the next ones would wait as long for nothing
                     stop.set()
-                    raise Unreachable(_perhaps(error, done)) from None
+                    happened = await self._happened(key.hash, effect)
+                    if not happened:
+                        raise Unreachable(_perhaps(error, done, happened)) from None
 
             return await bulk.run(among, each, progress=moved, stop=stop)
 
@@ -547,16 +554,30 @@ class KeysScreen(KeyList):
         try:
             await run(key)
         except GatewayError as error:
-            self._acting = ""
-            self.changed([key.hash])
             lost = isinstance(error, Unreachable) and not isinstance(error, NotConnected)
-            said = _perhaps(error, done) if lost else str(error)
-            results = [(f"{key.label}: {said}", False)]
-            await self.app.push_screen_wait(Results(f"{verb}: not everything went through", results))
+            happened = await self._happened(key.hash, effect) if lost else None
+            self._acting = ""
+            if happened:
+                self._mark_done([key], effect)
+            else:
+                self.changed([key.hash])
+            said = _perhaps(error, done, happened) if lost else str(error)
+            title = f"{verb}: the answer was lost" if happened else f"{verb}: not everything went through"
+            await self.app.push_screen_wait(Results(title, [(f"{key.label}: {said}", bool(happened))]))
         else:
             self._acting = ""
             self._mark_done([key], effect)
             self.tell(f"{key.label} was {done}.")
+
+    async def _happened(self, hash: str, effect: Callable[[Key], Key] | None) -> bool | None:
+        """Whether a key is by now as `effect` would have it, or gone for None; None where nobody can tell."""
+        try:
+            now = await keys.key_info(self.workspace.session.client, hash)
+        except GatewayError:
+            return None
+        if now is None or effect is None:
+            return now is None and effect is None
+        return effect(now) == now
 
     def _mark_done(self, done: Sequence[Key], effect: Callable[[Key], Key] | None) -> None:
         """Nothing is done twice: the marks of what is done go, and what is in memory is as it is now."""
@@ -567,8 +588,10 @@ class KeysScreen(KeyList):
         self.changed()
 
 
-def _perhaps(error: GatewayError, done: str) -> str:
-    return f"{error} It may have been {done} all the same."
+def _perhaps(error: GatewayError, done: str, happened: bool | None) -> str:
+    if happened is None:
+        return f"{error} It may have been {done} all the same."
+    return f"{error} It was {done} all the same." if happened else f"{error} So far it was not {done}."
 
 
 def _spent(key: Key) -> str:

@@ -21,8 +21,8 @@ from tui.gateway.paging import PAGE
 from tui.people import Listing, Page, Source, View
 from tui.reports import Scope
 from tui.screens.base import MainScreen
-from tui.screens.key_list import KeyTable
 from tui.widgets.bars import Line
+from tui.widgets.paged_table import PagedTable
 from tui.widgets.table import Column, RecordTable, Row
 from tui.workspace import Workspace
 
@@ -132,7 +132,7 @@ class PeopleScreen(MainScreen, Generic[T]):
         field.cursor_blink = False
         yield field
         yield Line(id="place")
-        yield KeyTable(self.columns, id="people")
+        yield PagedTable(self.columns, id="people")
         yield Line(id="empty", classes="empty")
 
     def on_mount(self) -> None:
@@ -146,8 +146,8 @@ class PeopleScreen(MainScreen, Generic[T]):
             self.draw()
 
     @property
-    def _table(self) -> KeyTable:
-        return self.query_one("#people", KeyTable)
+    def _table(self) -> PagedTable:
+        return self.query_one("#people", PagedTable)
 
     @property
     def rows(self) -> Sequence[T]:
@@ -218,6 +218,8 @@ class PeopleScreen(MainScreen, Generic[T]):
         if page and page.rows:
             title = next(column.title.lower() for column in self.columns if column.id == page.view.sort)
             words.append(f"by {title}{', falling' if page.view.descending else ''}")
+            if page.total > PAGE and not page.more:
+                words.append(f"page {page.first // PAGE + 1:,} of {page.last_first // PAGE + 1:,}")
         line.display = bool(words)
         line.show(Text(fit(f" {' · '.join(words)}", self.app.size.width), style=look.DIM, no_wrap=True))
 
@@ -260,8 +262,8 @@ class PeopleScreen(MainScreen, Generic[T]):
         elif not event.down and page.first:
             self.ask(page.first - PAGE, "last")
 
-    @on(KeyTable.Ends)
-    def on_ends(self, event: KeyTable.Ends) -> None:
+    @on(PagedTable.Ends)
+    def on_ends(self, event: PagedTable.Ends) -> None:
         """The first or the last row of all."""
         page = self._page
         if page is None:
@@ -403,11 +405,16 @@ class PeopleScreen(MainScreen, Generic[T]):
         if event.page.view != self.view():
             return
         self._turning, self._page = None, event.page
+        self._count()
         if event.asked:
             self._at = f"{self.workspace.clock().astimezone():%H:%M}"
         self.all_well()
         self.draw()
         self._put_cursor(event.cursor)
+
+    def _count(self) -> None:
+        if self.listing.total is not None:
+            self.workspace.counts[self.mode] = self.listing.total
 
     @on(Failed)
     def on_failed(self, event: Failed) -> None:

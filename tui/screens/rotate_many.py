@@ -26,6 +26,10 @@ ENV_FILE, FOLDER = "env", "folder"
 PLACES = (("one env file, a variable a key", ENV_FILE), ("a folder, an env file a key", FOLDER))
 BEGUN = "A rotation of it is unfinished; finish or undo that first."
 OWN = "This session uses it; rotate it alone."
+MOST_PLANS = 200
+"""Keys whose plan is shown; nobody reads more of them, and each letter of a choice makes them all anew."""
+MOST_REST = 20
+"""Keys that are named among those that nothing was done with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class RotateMany(RotationDialog[bool]):
         self.query_one("#keeps", Static).display = bool(said)
         self.query_one("#keeps", Static).update(said)
         page = Text()
-        for intent in intents:
+        for intent in intents[:MOST_PLANS]:
             if intent.why_not:
                 page.append("✘ ", style=look.WARN)
                 page.append(f"{harmless(intent.label)}\n", style=look.DIM)
@@ -114,6 +118,9 @@ class RotateMany(RotationDialog[bool]):
             page.append(f"  {_would(intent.plan)}\n", style=look.DIM)
             for warning in to_know(intent.plan):
                 page.append(f"  ! {harmless(warning)}\n", style=look.WARN)
+        if rest := intents[MOST_PLANS:]:
+            left_out = sum(intent.why_not is not None for intent in rest)
+            page.append(f"and {len(rest):,} more" + (f", {left_out:,} of them left out" if left_out else ""), look.DIM)
         page.rstrip()
         self.query_one("#warnings", Static).update(page)
 
@@ -153,9 +160,7 @@ class RotateMany(RotationDialog[bool]):
             await self._make(plans, places)
         finally:
             self._busy = False
-        for intent in intents:
-            if intent.why_not:
-                self._step(" ", f"{intent.label}: left out")
+        self._rest([intent.label for intent in intents if intent.why_not], "left out")
         if self._made:
             self.query_one("#have-it").display = True
             self.query_one("#leave", Button).label = f"Later  {keymap.key('rotate.leave')}"
@@ -171,8 +176,7 @@ class RotateMany(RotationDialog[bool]):
                 said = deliver(place, made.secret)
             except (GatewayError, FileError) as error:
                 self._last("✘", f"{label}: {error}", look.BAD)
-                for each in plans[number + 1 :]:
-                    self._step(" ", f"{each.key.label}: not begun")
+                self._rest([each.key.label for each in plans[number + 1 :]], "not begun")
                 return
             self._made.append((plan, made))
             self._last("✔", f"{label}: {said}", look.GOOD)
@@ -195,13 +199,21 @@ class RotateMany(RotationDialog[bool]):
                     await retire(client, plan, made)
                 except GatewayError as error:
                     self._step("✘", f"{plan.key.label}: {error} The list offers to finish or undo it.", look.BAD)
-                    for each, _ in self._made[number + 1 :]:
-                        self._step(" ", f"{each.key.label}: old key not retired; the list offers to finish it")
+                    rest = [each.key.label for each, _ in self._made[number + 1 :]]
+                    self._rest(rest, "old key not retired; the list offers to finish it")
                     return
                 self._step("✔", f"{plan.key.label}: old key {_FATE[plan.how]}", look.GOOD)
         finally:
             self._busy = False
             self.query_one("#leave", Button).label = f"Close  {keymap.key('rotate.leave')}"
+
+    def _rest(self, labels: list[str], fate: str) -> None:
+        """What became of the others, drawn at once."""
+        self._lines += [(" ", f"{label}: {fate}", "") for label in labels[:MOST_REST]]
+        if more := len(labels[MOST_REST:]):
+            self._lines.append((" ", f"and {more:,} more: {fate}", ""))
+        if labels:
+            self._draw()
 
     def _draw(self) -> None:
         super()._draw()

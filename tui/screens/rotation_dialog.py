@@ -20,6 +20,9 @@ from tui.gateway.schema import Key
 from tui.screens.dialogs import LONGEST, Dialog
 from tui.workspace import Workspace
 
+MOST_LINES = 200
+"""Steps that stay in sight; each one draws them all anew."""
+
 
 class RotationDialog(Dialog[ScreenResultType]):
     """Choices first, then a line a step. A subclass has its own choices and steps.
@@ -149,7 +152,9 @@ class RotationDialog(Dialog[ScreenResultType]):
 
     def _page(self) -> Text:
         page = Text()
-        for mark, text, style in self._lines:
+        if (before := len(self._lines) - MOST_LINES) > 0:
+            page.append(f"{before:,} earlier lines\n", style=look.DIM)
+        for mark, text, style in self._lines[-MOST_LINES:]:
             page.append(f"{mark} ", style=style)
             page.append(f"{harmless(text)}\n")
         return page

@@ -92,8 +92,8 @@ class RecordTable(DataTable[Text]):
         Binding("enter", "select_cursor", "open", show=False, id="table.open", tooltip="Open the row"),
         Binding("j", "cursor_down", "down", show=False, id="table.down"),
         Binding("k", "cursor_up", "up", show=False, id="table.up"),
-        Binding("g", "scroll_top", "first", show=False, id="table.first"),
-        Binding("G", "scroll_bottom", "last", show=False, id="table.last"),
+        Binding("g,home", "scroll_top", "first", show=False, id="table.first"),
+        Binding("G,end", "scroll_bottom", "last", show=False, id="table.last"),
         Binding("ctrl+d", "page_down", "page down", show=False, id="table.page-down"),
         Binding("ctrl+u", "page_up", "page up", show=False, id="table.page-up"),
     ]
@@ -157,8 +157,10 @@ class RecordTable(DataTable[Text]):
             self._put(fresh)
             return
         before, self._rows = self._rows, fresh
-        for place, row in enumerate(fresh):
-            if row != before[place]:
+        # a line out of sight is drawn when it comes into sight
+        top = self.scroll_offset.y
+        for place in range(top, min(top + max(self.size.height, 1), len(fresh))):
+            if fresh[place] != before[place]:
                 self.refresh_row(place)
 
     def go_to(self, key: str) -> None:
@@ -251,15 +253,20 @@ class RecordTable(DataTable[Text]):
         place = y + self.scroll_offset.y - self.header_height * self.show_header
         if (self.show_header and y < self.header_height) or not 0 <= place < len(self._rows):
             return super().render_line(y)
-        row, above = self._rows[place], Style.null()
+        row, above, over = self._rows[place], Style.null(), Style.null()
         if self.show_cursor and self._show_hover_cursor and place == self.hover_row:
-            above += self.get_component_rich_style("datatable--hover")
+            above += Style.from_color(bgcolor=self.get_component_rich_style("datatable--hover").bgcolor)
         if self.show_cursor and place == self.cursor_row:
-            above += self.get_component_rich_style("datatable--cursor")
+            cursor = self.get_component_rich_style("datatable--cursor")
+            if cursor.bgcolor == self._base.bgcolor:
+                # a cursor that is not seen takes no cell's colour
+                cursor += Style.from_color(self._base.color, above.bgcolor)
+            else:
+                # its colour goes over a cell's, its background below
+                over = Style.from_color(cursor.color)
+            above += cursor
         base = self._base + above
         here = base + Style.from_meta({"row": place, "column": 0})
-        # the cursor's colour goes over a cell's, its background below
-        over = Style.from_color(above.color)
         style_of = self.app.console.get_style
         line = [
             Segment(
