@@ -99,6 +99,23 @@ async def test_it_opens_on_the_first_page_with_the_present_one_marked(world: Dem
         assert sorted(path for path, _ in dialog.asked) == ["/user/list", "/v2/team/list"]
 
 
+async def test_the_row_that_enter_would_take_is_seen_while_one_types(world: DemoGateway) -> None:
+    async with opened(world) as dialog:
+        await dialog.settled()
+        table = dialog.app.app.screen.query_one(RecordTable)
+
+        def papers() -> list[str]:
+            """The background of each row."""
+            first = int(table.show_header)
+            lines = [table.render_line(y) for y in range(first, first + len(dialog.rows))]
+            return [str(next(each.style.bgcolor for each in line if each.style)) for line in lines]
+
+        for row in range(3):
+            others = papers()[:row] + papers()[row + 1 :]
+            assert len(set(others)) == 1 and papers()[row] not in others
+            await dialog.app.press("down")
+
+
 async def test_typing_filters_and_enter_takes_a_user(world: DemoGateway) -> None:
     async with opened(world) as dialog:
         await dialog.settled()
