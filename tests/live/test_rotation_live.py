@@ -5,7 +5,6 @@ Run as a program it is the process that is killed: it rotates one key, says each
 
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
@@ -72,13 +71,14 @@ async def kill_after(step: str, stand: Stand, hash: str, how: How) -> None:
         "tests.live.test_rotation_live",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "ROTATION_DRIVER": json.dumps(given)},
         cwd=Path(__file__).parents[2],
     )
     assert process.stdin is not None
     assert process.stdout is not None
     try:
         async with asyncio.timeout(60):
+            process.stdin.write(json.dumps(given).encode() + b"\n")
+            await process.stdin.drain()
             while (line := (await process.stdout.readline()).decode().strip()) != step:
                 assert line, "the program ended before it was killed"
                 process.stdin.write(b"\n")
@@ -228,4 +228,4 @@ async def test_ten_rotations_and_no_request_fails(live: Stand, tmp_path: Path) -
 
 
 if __name__ == "__main__":
-    asyncio.run(rotate_and_wait(json.loads(os.environ.pop("ROTATION_DRIVER"))))
+    asyncio.run(rotate_and_wait(json.loads(sys.stdin.readline())))

@@ -178,8 +178,10 @@ async def test_a_failure_is_told_by_its_kind(
 
 
 async def test_a_key_that_cannot_be_had_names_no_path(
-    gateway: DemoGateway, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    gateway: DemoGateway, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # a command gets it, as every variable that holds no LiteLLM key by its name
+    monkeypatch.delenv("COLORTERM")
     for credential, kind in (
         (FileKey(tmp_path / CANARIES["path"]), "a file"),
         (CommandKey(("/bin/false", CANARIES["path"])), "a command"),
