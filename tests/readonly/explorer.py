@@ -68,7 +68,7 @@ class Explorer:
         pilot: Pilot[Any],
         calls: Callable[[], int],
         folder: Path,
-        rows: Sequence[int] = (0, 1, 4, 9),
+        rows: Sequence[int] = (0, 1, 4),
     ) -> None:
         self.app = app
         self._pilot = pilot

@@ -124,7 +124,7 @@ async def test_nothing_arrives_at_a_real_proxy(
         )
         app = LitellmTui(settings)
         async with app.run_test(size=(100, 30), notifications=True) as pilot:
-            explorer = Explorer(app, pilot, lambda: len(forwarder.arrived), tmp_path, rows=(0, 2))
+            explorer = Explorer(app, pilot, lambda: len(forwarder.arrived), tmp_path, rows=(0,))
             await explorer.until(lambda: isinstance(app.screen, MainScreen))
             await explorer.everything(*(["keys"] if forgotten else []))
         assert forwarder.writes() == []
