@@ -22,6 +22,9 @@ TRUE_COLOUR = {"COLORTERM": "truecolor"}
 SETTLED = 0.7
 """Seconds without a byte after which an action is over."""
 
+ECHOED = 0.4
+"""Seconds within which a letter is on screen; less than a blinking cursor takes to go."""
+
 
 @dataclass
 class Ours:
@@ -84,6 +87,14 @@ def together(seconds: float, *terminals: Terminal) -> list[int]:
     return [len(terminal.since(mark)) for terminal, mark in zip(terminals, marks, strict=True)]
 
 
+def letter(mine: Terminal, other: Terminal, text: str) -> tuple[int, int]:
+    """Bytes that a letter causes in a field of each, within `ECHOED` seconds."""
+    mine.press(text)
+    other.press(text)
+    one, two = together(ECHOED, mine, other)
+    return one, two
+
+
 def measure(runs: int, seconds: float) -> list[Row]:
     """The rows; `seconds` is how long nobody does anything, each time."""
     rows: list[Row] = []
@@ -115,8 +126,12 @@ def measure(runs: int, seconds: float) -> list[Row]:
             for key, name in (("2", "models"), ("3", "usage")):
                 cost(mine, key)
                 row(f"{seconds:g} s of doing nothing on {name}", *together(seconds, mine, other))
-            cost(mine, "1/"), cost(other, "/")
-            presses("a letter in a field", "prod-api", "p r o d - a p i")
+            mine.press("1/")
+            other.press("/")
+            together(SETTLED, mine, other)
+            # the bare app's cursor blinks, so it is never quiet
+            letters = [letter(mine, other, each) for each in ("prod-api" * runs)[:runs]]
+            row("a letter in a field", *(statistics.median(each) for each in zip(*letters, strict=True)))
             row(f"{seconds:g} s of doing nothing, a field open", *together(seconds, mine, other))
         finally:
             mine.close()
