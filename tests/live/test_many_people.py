@@ -52,6 +52,8 @@ async def at_users(stand: Proxy, calls: list[str]) -> AsyncIterator[tuple[Driver
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         driver = Patient(app, pilot, DemoGateway())
         await driver.see("by created")
+        # the teams of the page's keys are asked for by the way
+        await driver.until(lambda: app.workspace is not None and not app.workspace.nameless_teams(), "their names")
         calls.clear()
         await driver.press("4")
         await driver.see(f"1–100 of {count:,}")

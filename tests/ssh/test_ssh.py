@@ -349,8 +349,7 @@ def test_cut_off_in_the_middle_of_a_rotation(ssh: Ssh, place: Place, user: str, 
     nothing_left(ssh, admin, made["key"], secret)
     assert len(admin.keys(user)) == 2 and admin.works(made["key"]) and admin.works(secret)
 
-    again = ssh.open(ssh.command())
-    again.see("rotation unfinished: both keys work")
+    again = answered(ssh)
     again.see("f finish")
     again.press("f" if then == "finish" else "u")
     bring_to_an_end(again, then)
@@ -366,6 +365,14 @@ def test_cut_off_in_the_middle_of_a_rotation(ssh: Ssh, place: Place, user: str, 
         assert all(name == alias or key["expires"] for name, key in keys.items())
     leave(again)
     nothing_left(ssh, admin, made["key"], secret)
+
+
+def answered(ssh: Ssh) -> Terminal:
+    """The next start, once its list is the gateway's: over that of last time no key does anything."""
+    again = ssh.open(ssh.command())
+    again.see("⏎ open")
+    again.see("rotation unfinished: both keys work")
+    return again
 
 
 def bring_to_an_end(client: Terminal, then: str) -> None:
@@ -390,8 +397,7 @@ def test_cut_off_while_the_new_key_is_made(ssh: Ssh, place: Place, user: str) ->
     served.go_on()
     assert len(admin.keys(user)) == 2
 
-    again = ssh.open(ssh.command())
-    again.see("rotation unfinished: both keys work")
+    again = answered(ssh)
     again.press("u")
     bring_to_an_end(again, "undo")
     again.gone("rotation unfinished")
