@@ -103,6 +103,7 @@ async def test_what_a_proxy_takes(live: Stand, capsys: pytest.CaptureFixture[str
 
     ids = await asyncio.gather(*(model(live, f"{CORPUS[name]}{live.mark}") for name in MODELS))
     try:
+        await listed(live)
         await walk(settings, len(stored))
         out = await command("models", "list")
         look_at_lines(out)
@@ -117,6 +118,13 @@ async def model(stand: Stand, name: str) -> str:
         "/model/new", {"model_name": name, "litellm_params": {"model": "openai/nothing", "api_key": "none"}}
     )
     return str(answer.get("model_id") or answer["model_info"]["id"])
+
+
+async def listed(stand: Stand) -> None:
+    """Wait until the proxy lists what was made: 1.74.0 reads its table anew every so often."""
+    async with asyncio.timeout(90):
+        while json.dumps(await stand.admin.get("/models")).count(stand.mark) < len(MODELS) - 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
 
 
 async def walk(settings: Settings, count: int) -> None:

@@ -372,6 +372,7 @@ def answered(ssh: Ssh) -> Terminal:
     again = ssh.open(ssh.command())
     again.see("⏎ open")
     again.see("rotation unfinished: both keys work")
+    again.quiet()
     return again
 
 

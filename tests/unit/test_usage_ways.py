@@ -386,6 +386,10 @@ async def test_cancelling_stops_the_calls_and_keeps_whole_months(cache: UsageCac
     gateway.intercept("GET", "*/export", hold, times=-1)
     task = asyncio.create_task(reader(gateway).read(ADA, *usage.twelve_months(TODAY), kept=cache))
     await started.wait()
+    # the other reader may still be at it
+    async with asyncio.timeout(60):
+        while await cache.get(ADA, date(2026, 2, 1)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
