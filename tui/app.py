@@ -140,6 +140,7 @@ class LitellmTui(Toasts[int]):
         self._started = settings
         self._begun = begun
         self._not_used: list[Problem] = []
+        self._picturing = asyncio.Lock()
         self._pictured: datetime | None = None
         """When the list of keys was read that the next start will show."""
         self._typed_in_setup: dict[str, str] = {}
@@ -342,9 +343,10 @@ class LitellmTui(Toasts[int]):
             self._not_used = []
             await self.push_screen(Results(f"Not used of {self.config.path}; the rest is", lines))
         self._pictured = None
-        self.call_after_refresh(self._keep_picture)
         # a key that is pressed before is for what was on screen then
         self.call_after_refresh(self.release)
+        # no key waits for the disk
+        self.call_after_refresh(lambda: self.run_worker(self._keep_picture()))
 
     async def _keep_picture(self) -> None:
         """Leave the list of keys, as it is on screen, for the next start to show."""
@@ -356,10 +358,11 @@ class LitellmTui(Toasts[int]):
 
         if not isinstance(screen, KeysScreen):
             return
-        picture = screen.picture()
-        if picture is not None and picture.at != self._pictured:
-            self._pictured = picture.at
-            await asyncio.to_thread(last.keep_picture, picture)
+        async with self._picturing:
+            picture = screen.picture()
+            if picture is not None and picture.at != self._pictured:
+                self._pictured = picture.at
+                await asyncio.to_thread(last.keep_picture, picture)
 
     def takes_held(self) -> bool:
         """What was typed blindly does not answer a dialog, which asks because its words have to be read first."""

@@ -234,6 +234,28 @@ async def test_a_key_in_the_moment_of_the_answer_is_for_the_old_list_too(
         await app.until(lambda: "Wait: still asking" in app.toasts(), "the words")
 
 
+async def test_no_key_waits_for_the_disk(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = threading.Event()
+    keep_picture = LastTime.keep_picture
+
+    def slowly(self: LastTime, picture: Picture) -> None:
+        assert written.wait(60)
+        keep_picture(self, picture)
+
+    monkeypatch.setattr(LastTime, "keep_picture", slowly)
+    async with launched(gate, tmp_path) as app:
+        try:
+            await on_keys(app)
+            await app.until(lambda: not app.app._holding, "keys to be taken")
+            await app.press("d")
+            await app.see("Delete ada-")
+            await app.press("escape")
+        finally:
+            written.set()
+        await app.press("q")
+    assert pictures(tmp_path) is not None
+
+
 async def test_a_list_that_is_known_a_moment_late_is_shown_too(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
